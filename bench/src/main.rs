@@ -1,0 +1,58 @@
+//! What Banter's performance claims are measured with.
+//!
+//! Every figure is a ratio within one run on one machine: the server is driven as a black box
+//! over TCP, a reference program beside it is driven the same way in the same minute, and the
+//! two take turns. It never links the server and never looks into its database.
+
+#![expect(clippy::disallowed_methods, reason = "a bench measures time")]
+
+mod args;
+mod chart;
+mod figures;
+mod fsync;
+mod house;
+mod http;
+mod load;
+mod postgres;
+mod prepare;
+mod process;
+mod reference;
+mod report;
+mod request;
+mod stats;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+/// What can go wrong here is told to the person at the terminal, nobody else.
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+/// The result of everything here.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match &args.command {
+        // As many threads as a server has.
+        Some(Command::Reference(fixed)) => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::from)
+            .and_then(|runtime| runtime.block_on(reference::serve(fixed))),
+        // One thread drives: it must take as little as possible from whom it measures.
+        None => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::from)
+            .and_then(|runtime| runtime.block_on(figures::run(&args))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("banter-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

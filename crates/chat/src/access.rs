@@ -1,0 +1,321 @@
+//! Who asks: apps by their keys, users by their tokens.
+//!
+//! What was asked before is remembered only where this process is the whole server; even
+//! there every write looks at its token again inside its transaction.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use banter_domain::id::{AppId, UserId};
+use banter_domain::moderation::Actor;
+use banter_domain::record::{Action, Doer, Entry};
+use banter_domain::user::{Profile, User, UserKind};
+use banter_store::AppRow;
+use serde_json::Map;
+
+use crate::{Chat, Error, Result};
+
+/// An app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// The number its rows begin with.
+    pub number: i64,
+    /// Its name.
+    pub id: AppId,
+    /// Its client key, which is public.
+    pub client_key: String,
+    /// The last four characters of its API key.
+    pub api_key_tail: String,
+    /// When it was made, milliseconds.
+    pub created_ms: i64,
+}
+
+impl From<AppRow> for App {
+    fn from(row: AppRow) -> Self {
+        Self {
+            number: row.number,
+            id: row.id,
+            client_key: row.client_key,
+            api_key_tail: row.api_key_tail,
+            created_ms: row.created_ms,
+        }
+    }
+}
+
+/// The keyed hash of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub(crate) String);
+
+/// Whoever calls.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Of which app.
+    pub app: Arc<App>,
+    /// Platform or user.
+    pub who: Who,
+    /// From which address, for the audit.
+    pub address: Option<String>,
+}
+
+/// The platform or a user.
+#[derive(Debug, Clone)]
+pub enum Who {
+    /// An API key, perhaps naming a user for whom it acts.
+    Platform {
+        /// That user.
+        on_behalf_of: Option<UserId>,
+    },
+    /// A user with his token.
+    User {
+        /// Who.
+        id: UserId,
+        /// By which token; it is looked at again in every write.
+        token: TokenHash,
+    },
+}
+
+impl Caller {
+    /// The user who acts; for an API key that names none, the platform's own client.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        match &self.who {
+            Who::User { id, .. } | Who::Platform { on_behalf_of: Some(id) } => id.clone(),
+            Who::Platform { on_behalf_of: None } => UserId::platform(),
+        }
+    }
+
+    /// Does an API key call?
+    #[must_use]
+    pub fn is_platform(&self) -> bool {
+        matches!(self.who, Who::Platform { .. })
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        match &self.who {
+            Who::User { .. } => Actor::User,
+            Who::Platform { on_behalf_of: Some(_) } => Actor::PlatformAs,
+            Who::Platform { on_behalf_of: None } => Actor::Platform,
+        }
+    }
+
+    pub(crate) fn doer(&self) -> Doer {
+        match &self.who {
+            Who::User { id, .. } => Doer::User(id.clone()),
+            Who::Platform { .. } => Doer::Platform,
+        }
+    }
+}
+
+/// At most so many tokens are remembered; past it all are forgotten.
+const REMEMBERED_TOKENS: usize = 100_000;
+
+#[derive(Default)]
+struct Tokens {
+    /// Moves with every revocation, so that what was read before one is not remembered after it.
+    generation: u64,
+    known: HashMap<(i64, TokenHash), (UserId, i64)>,
+}
+
+/// What was asked before.
+pub(crate) struct Cache {
+    alone: bool,
+    apps: RwLock<HashMap<String, Arc<App>>>,
+    tokens: RwLock<Tokens>,
+}
+
+impl Cache {
+    pub(crate) fn new(alone: bool) -> Self {
+        Self { alone, apps: RwLock::default(), tokens: RwLock::default() }
+    }
+
+    fn app(&self, key: &str) -> Option<Arc<App>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn remember_app(&self, key: String, app: &Arc<App>) {
+        if self.alone {
+            self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(key, app.clone());
+        }
+    }
+
+    fn forget_apps(&self) {
+        self.apps.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// After the commit of a revocation or of a new binding, before it is acknowledged.
+    pub(crate) fn forget_tokens(&self, app: i64, hashes: &[String]) {
+        let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        tokens.generation += 1;
+        for hash in hashes {
+            tokens.known.remove(&(app, TokenHash(hash.clone())));
+        }
+    }
+}
+
+impl Chat {
+    fn hash(&self, what: &str, secret: &str) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        hasher.update(what.as_bytes()).update(&[0]).update(secret.as_bytes());
+        hasher.finalize().to_hex().to_string()
+    }
+
+    pub(crate) fn token_hash(&self, token: &str) -> TokenHash {
+        TokenHash(self.hash("token", token))
+    }
+
+    /// The app with this API key. The key is compared as a keyed hash, so that no time taken tells
+    /// anything of it.
+    pub async fn app_of_api_key(&self, key: &str) -> Result<Option<Arc<App>>> {
+        let hash = self.hash("api-key", key);
+        if let Some(app) = self.access.app(&hash) {
+            return Ok(Some(app));
+        }
+        let row = self.store.view(0).await?.app_of_api_key(&hash).await?;
+        Ok(row.map(|row| {
+            let app = Arc::new(App::from(row));
+            self.access.remember_app(hash, &app);
+            app
+        }))
+    }
+
+    /// The app with this client key.
+    pub async fn app_of_client_key(&self, key: &str) -> Result<Option<Arc<App>>> {
+        // A client key cannot be taken for the hash of an API key: those are 64 hex digits.
+        let known_as = format!("client:{key}");
+        if let Some(app) = self.access.app(&known_as) {
+            return Ok(Some(app));
+        }
+        if key.contains('\0') {
+            return Ok(None);
+        }
+        let row = self.store.view(0).await?.app_of_client_key(key).await?;
+        Ok(row.map(|row| {
+            let app = Arc::new(App::from(row));
+            self.access.remember_app(known_as, &app);
+            app
+        }))
+    }
+
+    /// Whose token this is, if it is alive.
+    pub async fn user_of_token(&self, app: &App, token: &str) -> Result<Option<(UserId, TokenHash)>> {
+        let hash = self.token_hash(token);
+        let now_ms = self.now();
+        let key = (app.number, hash);
+        let generation = {
+            let tokens = self.access.tokens.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some((user, expires_ms)) = tokens.known.get(&key) {
+                return Ok((*expires_ms > now_ms).then(|| (user.clone(), key.1)));
+            }
+            tokens.generation
+        };
+        let Some(row) = self.store.view(app.number).await?.token(&key.1.0).await? else { return Ok(None) };
+        if row.expires_ms <= now_ms {
+            return Ok(None);
+        }
+        if self.access.alone {
+            let mut tokens = self.access.tokens.write().unwrap_or_else(PoisonError::into_inner);
+            if tokens.generation == generation {
+                if tokens.known.len() >= REMEMBERED_TOKENS {
+                    tokens.known.clear();
+                }
+                tokens.known.insert(key.clone(), (row.user.clone(), row.expires_ms));
+            }
+        }
+        Ok(Some((row.user, key.1)))
+    }
+
+    /// All apps, oldest first.
+    pub async fn apps(&self) -> Result<Vec<App>> {
+        Ok(self.store.apps().await?.into_iter().map(App::from).collect())
+    }
+
+    /// Makes an app. Errors: [`Error::AppExists`] if its id or one of its keys is taken.
+    pub async fn create_app(&self, id: AppId, api_key: &str, client_key: &str) -> Result<Arc<App>> {
+        let now_ms = self.now();
+        let mut tx = self.store.change(0).await?;
+        let number = tx.apps().await?.iter().map(|app| app.number).max().unwrap_or(0) + 1;
+        let row = AppRow {
+            number,
+            api_key_hash: self.hash("api-key", api_key),
+            api_key_tail: tail(api_key),
+            client_key: client_key.to_owned(),
+            created_ms: now_ms,
+            id,
+        };
+        if !tx.insert_app(&row).await? {
+            return Err(Error::AppExists(format!("an app named {}, or with one of these keys, exists already", row.id)));
+        }
+        let mut tx = tx.of_app(number);
+        tx.put_user(&platform(now_ms)).await?;
+        tx.insert_audit(&self.operator_entry(Action::CreateApp, now_ms), None).await?;
+        tx.commit().await?;
+        self.access.forget_apps();
+        Ok(Arc::new(App::from(row)))
+    }
+
+    /// The app, made if it is missing. Errors: [`Error::AppExists`] if it exists with other keys.
+    pub async fn ensure_app(&self, id: AppId, api_key: &str, client_key: &str) -> Result<Arc<App>> {
+        let known = self.store.apps().await?.into_iter().find(|app| app.id == id);
+        match known {
+            None => self.create_app(id, api_key, client_key).await,
+            Some(row) if row.api_key_hash == self.hash("api-key", api_key) && row.client_key == client_key => {
+                Ok(Arc::new(App::from(row)))
+            }
+            Some(_) => Err(Error::AppExists(format!(
+                "app {id} exists with other keys; to replace its API key run `banter app rotate-key {id}`"
+            ))),
+        }
+    }
+
+    /// Gives an app another API key. The old one ends at once.
+    pub async fn rotate_key(&self, id: &AppId, api_key: &str) -> Result<Arc<App>> {
+        let Some(row) = self.store.apps().await?.into_iter().find(|app| app.id == *id) else {
+            return Err(Error::NoApp);
+        };
+        let now_ms = self.now();
+        let mut tx = self.store.change(row.number).await?;
+        tx.set_api_key(row.number, &self.hash("api-key", api_key), &tail(api_key)).await?;
+        tx.insert_audit(&self.operator_entry(Action::RotateKey, now_ms), None).await?;
+        tx.commit().await?;
+        self.access.forget_apps();
+        Ok(Arc::new(App { api_key_tail: tail(api_key), ..App::from(row) }))
+    }
+
+    fn operator_entry(&self, action: Action, at_ms: i64) -> Entry {
+        Entry {
+            id: self.ids.next(at_ms),
+            doer: Doer::Operator,
+            action: action.name().to_owned(),
+            target: None,
+            room: None,
+            at_ms,
+            address: None,
+            detail: None,
+        }
+    }
+}
+
+fn tail(key: &str) -> String {
+    let skip = key.chars().count().saturating_sub(4);
+    key.chars().skip(skip).collect()
+}
+
+/// The platform's own client, in every app.
+fn platform(now_ms: i64) -> User {
+    User {
+        profile: Profile {
+            id: UserId::platform(),
+            nickname: Some("Platform".to_owned()),
+            avatar_url: None,
+            last_login_ms: 0,
+        },
+        kind: UserKind::Person,
+        description: None,
+        is_robot: true,
+        notifications: false,
+        created_ms: now_ms,
+        updated_ms: now_ms,
+        last_room_ms: None,
+        custom: Map::new(),
+    }
+}

@@ -1,0 +1,32 @@
+//! Unread counters.
+
+use std::collections::BTreeMap;
+
+use crate::{Caller, Chat, Result};
+
+impl Chat {
+    /// Unread messages of the caller's rooms that carry all these tags (rest.md 2.13).
+    pub async fn badge(&self, caller: &Caller, tags: &[String]) -> Result<i64> {
+        let own = self.store.view(caller.app.number).await?.own_rooms(&caller.user()).await?;
+        let tagged = own.iter().filter(|own| tags.iter().all(|tag| own.room.tags.contains(tag)));
+        Ok(tagged.map(|own| own.unread).sum())
+    }
+
+    /// Unread messages by tag, and over all rooms that carry one of them (rest.md 4). `None`: all
+    /// tags of the caller's rooms.
+    pub async fn badges_by_tags(&self, caller: &Caller, tags: Option<Vec<String>>) -> Result<(i64, Vec<(String, i64)>)> {
+        let own = self.store.view(caller.app.number).await?.own_rooms(&caller.user()).await?;
+        let wanted = |tag: &String| tags.as_ref().is_none_or(|tags| tags.contains(tag));
+        let mut by_tag: BTreeMap<String, i64> = tags.iter().flatten().map(|tag| (tag.clone(), 0)).collect();
+        let mut total = 0;
+        for own in &own {
+            let mut counted = false;
+            for tag in own.room.tags.iter().filter(|tag| wanted(tag)) {
+                *by_tag.entry(tag.clone()).or_default() += own.unread;
+                counted = true;
+            }
+            total += if counted { own.unread } else { 0 };
+        }
+        Ok((total, by_tag.into_iter().collect()))
+    }
+}

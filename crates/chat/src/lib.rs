@@ -1,0 +1,139 @@
+//! What one can do in Banter: one function per action.
+//!
+//! An action opens a transaction, asks a rule of the domain while it holds the locks, writes,
+//! commits, and only then answers. HTTP, sockets, batches and the command line call the same
+//! actions; nobody else writes.
+
+mod access;
+mod badges;
+mod config;
+mod error;
+mod figures;
+mod house;
+mod import;
+mod kept;
+mod messages;
+mod moderation;
+mod open;
+mod rooms;
+mod search;
+mod users;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, RwLock};
+
+pub use access::{App, Caller, TokenHash, Who};
+use banter_domain::id::{ObjectId, ObjectIds};
+use banter_domain::words::WordFilter;
+use banter_store::{EngineKind, Store};
+pub use error::{Error, Result};
+pub use figures::{AuditQuery, Bucket, BucketSize, ModerationStats, Stats};
+pub use import::{ImportError, Imported, Record};
+pub use kept::{Kept, KeptAnswer, ListKey, Ticket};
+pub use messages::{Batch, BatchDone, Deleted, Para, Words};
+pub use banter_store::{Anchor, MessagesQuery, TimeField};
+pub use moderation::{ListReader, Written};
+pub use rooms::{NewKind, NewRoom, Property, Reading, RoomChange, RoomsQuery, SortBy};
+pub use search::{Found, SearchFor, SearchQuery};
+pub use users::{Account, Grant, TokenRecord, UserGroup};
+
+/// Where the time comes from: milliseconds since the epoch.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// A page of a longer list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// How long the whole list is.
+    pub total: i64,
+    /// The page.
+    pub data: Vec<T>,
+}
+
+/// What an operator may set.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How long an event stays in the outbox, days.
+    pub outbox_days: u32,
+    /// Keep ready-made answers of the two lists in memory. Right only where this process is the
+    /// whole server: the embedded database. On PostgreSQL it is ignored.
+    pub keep_answers: bool,
+    /// At most so many bytes of them.
+    pub kept_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { outbox_days: 7, keep_answers: true, kept_bytes: 64 << 20 }
+    }
+}
+
+/// A chat server without its edges.
+pub struct Chat {
+    store: Store,
+    /// Keys the hashes of API keys and tokens.
+    secret: [u8; 32],
+    clock: Clock,
+    ids: ObjectIds,
+    options: Options,
+    kept: Kept,
+    access: access::Cache,
+    /// Sensitive words by app: their configuration as text, and what is built from it.
+    words: RwLock<HashMap<i64, (String, Arc<WordFilter>)>>,
+    refusals: Mutex<HashMap<(i64, i64, &'static str), i64>>,
+}
+
+impl Chat {
+    /// A chat server over a database. `process`: random bytes that tell its ids from those of
+    /// other processes.
+    #[must_use]
+    pub fn new(store: Store, secret: [u8; 32], clock: Clock, process: [u8; 5], options: Options) -> Self {
+        let alone = store.kind() == EngineKind::Sqlite;
+        Self {
+            kept: Kept::new(if alone && options.keep_answers { options.kept_bytes } else { 0 }),
+            access: access::Cache::new(alone),
+            ids: ObjectIds::new(process),
+            words: RwLock::default(),
+            refusals: Mutex::default(),
+            store,
+            secret,
+            clock,
+            options,
+        }
+    }
+
+    /// Now, milliseconds since the epoch.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        (self.clock)()
+    }
+
+    /// A new id, later than all before it.
+    #[must_use]
+    pub fn new_id(&self) -> ObjectId {
+        self.ids.next(self.now())
+    }
+
+    /// Answers kept ready of the two lists.
+    #[must_use]
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// The database, for copying it.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns when everything that was committed is durable. A refusal is told only after it: it
+    /// may rest on what another act has just written.
+    pub async fn settled(&self) -> Result<()> {
+        Ok(self.store.settled().await?)
+    }
+
+    /// Does the database answer?
+    pub async fn ready(&self) -> Result<()> {
+        self.store.apps().await?;
+        Ok(())
+    }
+}

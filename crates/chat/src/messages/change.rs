@@ -1,0 +1,113 @@
+//! Editing, recalling, pinning, reacting.
+
+use banter_domain::id::{ObjectId, RoomId};
+use banter_domain::message::{Kind, Message, Reaction};
+use banter_domain::moderation::Act;
+use banter_domain::record::Topic;
+use banter_store::{LockedRoom, MessageChange};
+use serde_json::{Map, Value};
+
+use super::Words;
+use super::send::mentioned;
+use crate::open::Open;
+use crate::{Caller, Chat, Error, Result};
+
+impl Chat {
+    /// Changes the words of a message one wrote (rest.md 5.1). Fields that are not given stay.
+    /// Errors: [`Error::NoRoom`], [`Error::NoMessage`], refusals.
+    pub async fn edit(&self, caller: &Caller, room: &RoomId, id: ObjectId, words: Words) -> Result<Message> {
+        let mut open = self.begin(caller).await?;
+        let (room, old) = open.message_in(room, id, Act::Edit).await?;
+        if old.kind == Kind::Recall.name() || Kind::is_system(&old.kind) {
+            return Err(Error::NoMessage);
+        }
+        let Words { kind, text, body, mentions, .. } = open.clean(words).await?;
+        let mut whole = old.body;
+        whole.extend(body);
+        if !mentions.is_empty() {
+            whole.insert("mentions".to_owned(), mentioned(&mentions));
+        }
+        let change = MessageChange {
+            sender: old.sender.profile.id,
+            kind: kind.unwrap_or(old.kind),
+            text: if text.is_null() { old.text } else { text },
+            body: whole,
+            updated_ms: open.now_ms.max(old.updated_ms),
+            edited_ms: Some(open.now_ms.max(old.created_ms)),
+        };
+        open.tx.change_message(&room, id, &change).await?;
+        open.changed(room, id).await
+    }
+
+    /// Takes a message back: its words and all it carried are gone, its place stays (rest.md 5.1).
+    /// Errors: [`Error::NoRoom`], [`Error::NoMessage`], refusals.
+    pub async fn recall(&self, caller: &Caller, room: &RoomId, id: ObjectId) -> Result<Message> {
+        let mut open = self.begin(caller).await?;
+        let (room, old) = open.message_in(room, id, Act::Recall).await?;
+        if Kind::is_system(&old.kind) {
+            return Err(Error::NoMessage);
+        }
+        let change = MessageChange {
+            sender: if caller.is_platform() { old.sender.profile.id } else { caller.user() },
+            kind: Kind::Recall.name().to_owned(),
+            text: Value::from(""),
+            body: Map::new(),
+            updated_ms: open.now_ms.max(old.updated_ms),
+            edited_ms: None,
+        };
+        open.tx.change_message(&room, id, &change).await?;
+        open.changed(room, id).await
+    }
+
+    /// Pins a message in place of the one that was, or unpins it (rest.md 5.6). Errors:
+    /// [`Error::NoMessage`], refusals.
+    pub async fn pin(&self, caller: &Caller, id: ObjectId, on: bool) -> Result<Message> {
+        let mut open = self.begin(caller).await?;
+        let room = open.tx.room_of_message(id).await?.ok_or(Error::NoMessage)?;
+        let (mut room, _) = open.message_in(&room, id, Act::Pin).await?;
+        if on {
+            open.tx.set_pinned(&mut room, Some(id)).await?;
+        } else if room.pinned == Some(id) {
+            open.tx.set_pinned(&mut room, None).await?;
+        }
+        open.touched(room, id).await
+    }
+
+    /// Reacts to a message, or takes the reaction back; twice is once (rest.md 5.7). Errors:
+    /// [`Error::NoMessage`], refusals.
+    pub async fn react(&self, caller: &Caller, id: ObjectId, reaction: &str, on: bool) -> Result<Message> {
+        let mut open = self.begin(caller).await?;
+        let room = open.tx.room_of_message(id).await?.ok_or(Error::NoMessage)?;
+        let (room, _) = open.message_in(&room, id, Act::React).await?;
+        let reaction = Reaction { user: caller.user(), reaction: reaction.to_owned() };
+        let mark = open.new_id();
+        if !open.tx.set_reaction(id, &reaction, mark, on).await? {
+            return open.tx.message(&room, id).await?.ok_or(Error::NoMessage);
+        }
+        open.touched(room, id).await
+    }
+}
+
+impl Open<'_> {
+    /// Locks a room, finds a message in it and judges an act on it. The room is judged before the
+    /// message is looked for: an outsider learns nothing of what is in it.
+    async fn message_in(&mut self, room: &RoomId, id: ObjectId, act: Act) -> Result<(LockedRoom, Message)> {
+        let room = self.lock_room(room).await?;
+        let found = self.tx.message(&room, id).await?;
+        let author = found.as_ref().is_some_and(|found| found.sender.profile.id == self.caller.user());
+        self.judge_on(act, &room, author || found.is_none()).await?;
+        Ok((room, found.ok_or(Error::NoMessage)?))
+    }
+
+    async fn touched(mut self, room: LockedRoom, id: ObjectId) -> Result<Message> {
+        self.tx.touch_message(&room, id, self.now_ms).await?;
+        self.changed(room, id).await
+    }
+
+    async fn changed(mut self, room: LockedRoom, id: ObjectId) -> Result<Message> {
+        let message = self.tx.message(&room, id).await?.ok_or(Error::NoMessage)?;
+        self.event(Topic::MessageChanged, Some((&room.id, message.seq)), Some(&self.caller.user()), None).await?;
+        self.done().await?;
+        Ok(message)
+    }
+}

@@ -1,0 +1,27 @@
+//! Messages: sending, changing, deleting, reading.
+
+mod batch;
+mod change;
+mod delete;
+mod read;
+mod send;
+
+pub use batch::{Batch, BatchDone, Para};
+use banter_domain::id::{ObjectId, UserId};
+pub use delete::Deleted;
+use serde_json::{Map, Value};
+
+/// What somebody wants to say.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    /// Its type; `None`: text.
+    pub kind: Option<String>,
+    /// What it says: text, or any JSON for types that are not text.
+    pub text: Value,
+    /// The other accepted fields, as given.
+    pub body: Map<String, Value>,
+    /// The message it answers.
+    pub reply: Option<ObjectId>,
+    /// Users it names.
+    pub mentions: Vec<UserId>,
+}

@@ -1,0 +1,169 @@
+//! Sending.
+
+use std::sync::Arc;
+
+use banter_domain::id::{RoomId, UserId};
+use banter_domain::message::{Message, Sender};
+use banter_domain::moderation::{Act, Actor};
+use banter_domain::record::{Action, Topic};
+use banter_domain::user::{Profile, User};
+use banter_domain::words::WordFilter;
+use banter_store::{LockedRoom, NewMessage};
+use serde_json::Value;
+
+use super::Words;
+use crate::open::Open;
+use crate::{Caller, Chat, Error, Result, Who};
+
+/// Who speaks, and by what right.
+pub(crate) struct Speaker {
+    pub(crate) user: User,
+    pub(crate) actor: Actor,
+    /// Past the user's bans and blocks, which is written down.
+    pub(crate) force: bool,
+}
+
+impl Chat {
+    /// Sends a message as the caller; an API key sends as `sender`, or as the platform's own
+    /// client, and may `force` it past that user's bans and blocks. Errors:
+    /// [`Error::NoRoom`], [`Error::NoUser`] (no such sender), refusals.
+    pub async fn send(
+        &self,
+        caller: &Caller,
+        room: &RoomId,
+        words: Words,
+        sender: Option<UserId>,
+        force: bool,
+    ) -> Result<Message> {
+        let mut open = self.begin(caller).await?;
+        let speaker = open.speaker(sender, force).await?;
+        let mut room = open.lock_room(room).await?;
+        let words = open.clean(words).await?;
+        let message = open.write(&mut room, &speaker, words, None).await?;
+        open.done().await?;
+        Ok(message)
+    }
+}
+
+impl Open<'_> {
+    /// Who speaks: a user for himself; for an API key whom it names. Robots and the platform's own
+    /// client are not users in the sense of bans and blocks.
+    pub(crate) async fn speaker(&mut self, sender: Option<UserId>, force: bool) -> Result<Speaker> {
+        let id = match &self.caller.who {
+            Who::User { id, .. } => id.clone(),
+            Who::Platform { .. } => sender.unwrap_or_else(UserId::platform),
+        };
+        let user = self.tx.user(&id).await?.ok_or(Error::NoUser)?;
+        let platform = self.caller.is_platform();
+        let actor = match (platform, id.is_platform() || user.is_robot || force) {
+            (false, _) => Actor::User,
+            (true, true) => Actor::Platform,
+            (true, false) => Actor::PlatformAs,
+        };
+        Ok(Speaker { user, actor, force: platform && force })
+    }
+
+    /// The app's sensitive words, as they are inside this transaction.
+    pub(crate) async fn words(&mut self) -> Result<Arc<WordFilter>> {
+        self.chat.words_of(self.caller.app.number, &mut self.tx).await
+    }
+
+    /// Masks what is sensitive; the number of characters stays (rest.md 6).
+    pub(crate) async fn clean(&mut self, mut words: Words) -> Result<Words> {
+        let filter = self.words().await?;
+        if !filter.is_empty() {
+            filter.mask_json(&mut words.text);
+            for shown in ["template", "contents"] {
+                if let Some(value) = words.body.get_mut(shown) {
+                    mask_shown(&filter, value);
+                }
+            }
+        }
+        Ok(words)
+    }
+
+    /// Judges and writes one message in a locked room.
+    pub(crate) async fn write(
+        &mut self,
+        room: &mut LockedRoom,
+        speaker: &Speaker,
+        words: Words,
+        batch: Option<&str>,
+    ) -> Result<Message> {
+        let Profile { id: sender, .. } = &speaker.user.profile;
+        self.judge_as(Act::Send, room, sender, speaker.actor, false).await?;
+        let reply = match words.reply {
+            None => None,
+            Some(id) => self.tx.message(room, id).await?.map(|quoted| Message { reply: None, ..quoted }),
+        };
+        if let Some(pair) = room.kind.pair().cloned()
+            && room.total == 0
+        {
+            // With a first message a room that a block made is there for both.
+            for member in pair.both() {
+                self.tx.reveal(room, member, self.now_ms).await?;
+            }
+        }
+        let mut body = words.body;
+        if !words.mentions.is_empty() {
+            body.insert("mentions".to_owned(), mentioned(&words.mentions));
+        }
+        let new = NewMessage {
+            id: self.new_id(),
+            sender: sender.clone(),
+            kind: words.kind.unwrap_or_else(|| "text".to_owned()),
+            text: words.text,
+            body,
+            reply: reply.as_ref().map(|quoted| quoted.id),
+            mentions: words.mentions,
+            batch: batch.map(str::to_owned),
+            counts: true,
+            forced: speaker.force,
+            now_ms: self.now_ms,
+        };
+        let (seq, at_ms) = self.tx.insert_message(room, &new).await?;
+        self.event(Topic::Message, Some((&room.id, seq)), Some(sender), None).await?;
+        if speaker.force {
+            self.audit(Action::Force, Some(sender), Some(&room.id), None, None).await?;
+        }
+        Ok(Message {
+            id: new.id,
+            seq,
+            room: room.id.clone(),
+            sender: Sender {
+                profile: speaker.user.profile.clone(),
+                description: speaker.user.description.clone(),
+                is_robot: speaker.user.is_robot,
+            },
+            kind: new.kind,
+            text: new.text,
+            body: new.body,
+            reply: reply.map(Box::new),
+            reactions: Vec::new(),
+            pinned: false,
+            message_ms: at_ms,
+            created_ms: at_ms,
+            updated_ms: at_ms,
+            edited_ms: None,
+            batch: new.batch,
+        })
+    }
+}
+
+pub(crate) fn mentioned(users: &[UserId]) -> Value {
+    users.iter().map(|user| Value::from(user.as_str())).collect()
+}
+
+/// Masks the words of a template; addresses stay what they are.
+fn mask_shown(filter: &WordFilter, value: &mut Value) {
+    match value {
+        Value::String(text) if text.starts_with("http://") || text.starts_with("https://") => {}
+        Value::String(text) => {
+            let masked = filter.mask(text).into_owned();
+            *text = masked;
+        }
+        Value::Array(all) => all.iter_mut().for_each(|one| mask_shown(filter, one)),
+        Value::Object(all) => all.values_mut().for_each(|one| mask_shown(filter, one)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

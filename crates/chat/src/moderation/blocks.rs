@@ -1,0 +1,134 @@
+//! One user shuts out another.
+
+use banter_domain::id::{Pair, RoomId, UserId};
+use banter_domain::moderation::{Act, Denied};
+use banter_domain::record::{Action, Topic};
+use banter_domain::relation::Relation;
+use banter_domain::room::RoomKind;
+use banter_domain::user::Profile;
+use banter_store::{LockedPair, LockedRoom, Place, Saved};
+use serde_json::json;
+
+use super::Written;
+use crate::kept::Shown;
+use crate::open::Open;
+use crate::rooms::new_room_row;
+use crate::{Caller, Chat, Error, Result};
+
+impl Chat {
+    /// The caller blocks a user. Errors: [`Error::Oneself`], [`Error::NoUser`],
+    /// [`Error::AlreadyShutOut`].
+    pub async fn block(&self, caller: &Caller, blockee: &UserId) -> Result<Written> {
+        let mut open = self.begin(caller).await?;
+        let written = open.block(&caller.user(), blockee).await?;
+        open.done().await?;
+        Ok(written)
+    }
+
+    /// The caller lifts his block of a user. Errors: [`Error::BadUser`] for himself,
+    /// [`Error::NoRelation`].
+    pub async fn unblock(&self, caller: &Caller, blockee: &UserId) -> Result<Written> {
+        let mut open = self.begin(caller).await?;
+        let written = open.unblock(&caller.user(), blockee).await?;
+        open.done().await?;
+        Ok(written)
+    }
+}
+
+impl Open<'_> {
+    pub(super) async fn block(&mut self, blocker: &UserId, blockee: &UserId) -> Result<Written> {
+        let pair = Pair::of(blocker, blockee).ok_or(Error::Oneself)?;
+        let Some(user) = self.tx.user(blockee).await? else { return Err(Error::NoUser) };
+        if self.tx.user(blocker).await?.is_none() {
+            return Err(Denied::NotPermitted(Act::Block).into());
+        }
+        let mut pair = self.tx.lock_pair(&pair).await?;
+        let (room, made_ms) = self.room_for_block(&mut pair, blocker, blockee).await?;
+        let record = (self.new_id(), self.now_ms);
+        let relation = match self.tx.save_block(&pair, &room, blocker, made_ms, record).await? {
+            Some(Saved::Done(relation)) => relation,
+            Some(Saved::Already(_)) => return Err(Error::AlreadyShutOut),
+            None => return Err(Error::Oneself),
+        };
+        self.note_block(Action::Block, &relation, None).await?;
+        Ok(Written { relation, blockee: user.profile })
+    }
+
+    pub(super) async fn unblock(&mut self, blocker: &UserId, blockee: &UserId) -> Result<Written> {
+        let pair = Pair::of(blocker, blockee).ok_or(Error::BadUser)?;
+        let pair = self.tx.lock_pair(&pair).await?;
+        let held_since = self.tx.block(blocker, blockee).await?.map_or(0, |known| known.updated_ms);
+        let relation = self.tx.lift_block(&pair, blocker, self.now_ms).await?.ok_or(Error::NoRelation)?;
+        self.note_block(Action::Unblock, &relation, Some(relation.updated_ms - held_since)).await?;
+        let user = self.tx.user(blockee).await?;
+        let blockee = user.map_or_else(|| Profile::deleted(blockee.clone()), |user| user.profile);
+        Ok(Written { relation, blockee })
+    }
+
+    /// The room a block is shown in, and when it was made as the blocker may know. If the pair has
+    /// none, one is made that the blocked side does not see.
+    async fn room_for_block(
+        &mut self,
+        pair: &mut LockedPair,
+        blocker: &UserId,
+        blockee: &UserId,
+    ) -> Result<(LockedRoom, i64)> {
+        if let Some(room) = self.room_of_pair(pair).await? {
+            // Made by the other side's block: for this side it is made now.
+            self.tx.reveal(&room, blocker, self.now_ms).await?;
+            let made_ms = self.tx.outlook(&room, blocker).await?.created_ms;
+            return Ok((room, made_ms));
+        }
+        let room = self.make_pair_room(pair).await?;
+        self.tx.insert_member(&room, blocker, Place::default(), self.now_ms).await?;
+        self.tx.insert_member(&room, blockee, Place { hidden: true, ..Place::default() }, self.now_ms).await?;
+        let made_ms = room.created_ms;
+        Ok((room, made_ms))
+    }
+
+    /// The pair's room, locked, if it has one.
+    pub(crate) async fn room_of_pair(&mut self, pair: &mut LockedPair) -> Result<Option<LockedRoom>> {
+        match pair.room.clone() {
+            None => Ok(None),
+            Some(id) => Ok(self.tx.lock_room(&id).await?),
+        }
+    }
+
+    /// Makes the room of a pair that has none: under the id clients compute, or, if other people's
+    /// room has that id, under a fresh one.
+    pub(crate) async fn make_pair_room(&mut self, pair: &mut LockedPair) -> Result<LockedRoom> {
+        let computed = pair.pair().computed_room();
+        let kind = RoomKind::Direct(pair.pair().clone());
+        let mut row = new_room_row(computed.clone(), kind, self.now_ms);
+        let made = match self.tx.insert_room(&row).await? {
+            Some(made) => made,
+            None => match self.tx.lock_room(&computed).await? {
+                Some(taken) if taken.kind.pair() == Some(pair.pair()) => taken,
+                Some(_) | None => {
+                    row.id = RoomId::from(self.new_id());
+                    self.tx.insert_room(&row).await?.ok_or(Error::RoomExists)?
+                }
+            },
+        };
+        self.tx.set_pair_room(pair, Some(&made.id)).await?;
+        self.tx.move_blocks(pair.pair(), &made).await?;
+        let [low, high] = pair.pair().both().map(Clone::clone);
+        self.outdates([low, high].map(|user| Shown::MadeBy(self.caller.app.number, user)));
+        Ok(made)
+    }
+
+    async fn note_block(&mut self, action: Action, relation: &Relation, held_ms: Option<i64>) -> Result<()> {
+        let Relation { blocker, blockee, room, .. } = relation;
+        let detail = (self.caller.user() != *blocker).then(|| json!({ "for": blocker.as_str() }));
+        self.audit(action, Some(blockee), Some(room), detail, held_ms).await?;
+        let payload = json!({
+            "active": relation.lifted_ms.is_none(), "blockee": blockee.as_str(), "room": room.as_str(),
+            "created_ms": relation.created_ms, "updated_ms": relation.updated_ms,
+        });
+        // For the blocker's own devices and nobody else: no room stands in the event.
+        self.event(Topic::Block, None, Some(blocker), Some(payload)).await?;
+        let app = self.app();
+        self.outdates([Shown::MadeBy(app, blocker.clone())]);
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Reading the two lists.
+
+use banter_domain::id::{Pair, RoomId, UserId};
+use banter_domain::moderation::{Act, Actor, Denied, Facts, decide};
+use banter_domain::relation::{After, ListQuery, Listed, RoomBrief};
+use banter_domain::room::Standing;
+use banter_store::{ListOf, View};
+
+use crate::{Caller, Chat, Error, Result};
+
+enum Which {
+    Blocker(UserId),
+    Room(RoomId),
+    Pair { pair: Pair, side: Option<UserId>, shown: RoomBrief },
+}
+
+/// A list being read: one moment, page after page.
+pub struct ListReader {
+    view: View,
+    which: Which,
+    query: ListQuery,
+    after: Option<After>,
+}
+
+impl Chat {
+    /// Opens the list of the caller's own blocks and bans. `long`: it may take long, page after
+    /// page. Refused to an API key that names an unknown user.
+    pub async fn my_blocks(&self, caller: &Caller, query: ListQuery, long: bool) -> Result<ListReader> {
+        let mut view = self.look(caller, long).await?;
+        let blocker = caller.user();
+        if caller.is_platform() && view.user(&blocker).await?.is_none() {
+            return Err(Denied::NotPermitted(Act::ListBlocks).into());
+        }
+        Ok(ListReader { view, which: Which::Blocker(blocker), after: query.after, query })
+    }
+
+    /// Opens the list of a room's bans; in a direct room, of the caller's own block.
+    /// Errors: [`Error::NoRoom`], refusals.
+    pub async fn bans(&self, caller: &Caller, room: &RoomId, query: ListQuery, long: bool) -> Result<ListReader> {
+        let mut view = self.look(caller, long).await?;
+        let room = view.room(room).await?.ok_or(Error::NoRoom)?;
+        let (actor, user) = (caller.actor(), caller.user());
+        let standing =
+            if actor == Actor::Platform { Standing::default() } else { view.standing(&room.id, &user).await? };
+        decide(Act::ListBans, Facts { actor, room: &room, standing, author: false })?;
+        let which = match room.kind.pair() {
+            None => Which::Room(room.id),
+            Some(pair) => {
+                let side = (actor == Actor::User).then_some(user);
+                let created_ms = match &side {
+                    None => room.created_ms,
+                    Some(user) => view.outlook(&room, user).await?.created_ms,
+                };
+                let shown = RoomBrief { id: room.id.clone(), kind: room.kind.name().to_owned(), created_ms };
+                Which::Pair { pair: pair.clone(), side, shown }
+            }
+        };
+        Ok(ListReader { view, which, after: query.after, query })
+    }
+
+    async fn look(&self, caller: &Caller, long: bool) -> Result<View> {
+        let app = caller.app.number;
+        Ok(if long { self.store.view_long(app).await? } else { self.store.view(app).await? })
+    }
+}
+
+impl ListReader {
+    /// The next entries, at most `limit`. Empty: there are no more.
+    pub async fn page(&mut self, limit: usize) -> Result<Vec<Listed>> {
+        let of = match &self.which {
+            Which::Blocker(blocker) => ListOf::Blocker(blocker),
+            Which::Room(room) => ListOf::Room(room),
+            Which::Pair { pair, side, .. } => ListOf::Pair(pair, side.as_ref()),
+        };
+        let mut page = self.view.list(of, &self.query, self.after, limit).await?;
+        if let Which::Pair { shown, .. } = &self.which {
+            for entry in &mut page {
+                entry.room = shown.clone();
+            }
+        }
+        if let Some(last) = page.last() {
+            self.after = Some(After { updated_ms: last.updated_ms, id: last.id });
+        }
+        Ok(page)
+    }
+
+    /// Does it list a group's bans (and not a pair's blocks)?
+    #[must_use]
+    pub fn is_of_room(&self) -> bool {
+        matches!(self.which, Which::Room(_))
+    }
+
+    /// Are lifted entries asked for as well?
+    #[must_use]
+    pub fn since(&self) -> bool {
+        self.query.since_ms.is_some()
+    }
+
+    /// Begins again at the list's first entry, at the same moment.
+    pub fn rewind(&mut self) {
+        self.after = self.query.after;
+    }
+}

@@ -1,0 +1,141 @@
+//! An act under way: the transaction, who acts in it, and what it leaves behind.
+
+use banter_domain::id::{ObjectId, RoomId, UserId};
+use banter_domain::moderation::{Act, Actor, Facts, decide};
+use banter_domain::record::{Action, Entry, Topic};
+use banter_domain::room::Standing;
+use banter_store::sabotage::{Lock, removed};
+use banter_store::{LockedRoom, NewEvent, Tx, View};
+use serde_json::Value as Json;
+
+use crate::kept::Shown;
+use crate::{Caller, Chat, Error, Result, Who};
+
+/// An act under way. Dropped without [`Open::done`], it changes nothing.
+pub(crate) struct Open<'a> {
+    pub(crate) chat: &'a Chat,
+    pub(crate) caller: &'a Caller,
+    pub(crate) tx: Tx,
+    /// The moment of the act, milliseconds.
+    pub(crate) now_ms: i64,
+    /// What of the kept answers this act outdates.
+    outdates: Vec<Shown>,
+    /// Only in a build that takes locks away, to see their tests fail: facts from before the lock.
+    stale: Option<View>,
+}
+
+impl Chat {
+    /// Begins an act. A user's token is looked at inside the transaction, so that a revocation is
+    /// either before the whole act or after it.
+    pub(crate) async fn begin<'a>(&'a self, caller: &'a Caller) -> Result<Open<'a>> {
+        let stale = if removed(Lock::Room) || removed(Lock::Pair) {
+            let mut view = self.store.view(caller.app.number).await?;
+            view.config().await?;
+            Some(view)
+        } else {
+            None
+        };
+        let mut tx = self.store.change(caller.app.number).await?;
+        let now_ms = self.now();
+        if let Who::User { token, .. } = &caller.who
+            && !removed(Lock::TokenCheck)
+            && !tx.token_alive(&token.0, now_ms).await?
+        {
+            return Err(Error::TokenGone);
+        }
+        Ok(Open { chat: self, caller, tx, now_ms, outdates: Vec::new(), stale })
+    }
+}
+
+impl Open<'_> {
+    pub(crate) fn new_id(&self) -> ObjectId {
+        self.chat.ids.next(self.now_ms)
+    }
+
+    pub(crate) fn app(&self) -> i64 {
+        self.caller.app.number
+    }
+
+    /// Locks a room. Errors: [`Error::NoRoom`].
+    pub(crate) async fn lock_room(&mut self, id: &RoomId) -> Result<LockedRoom> {
+        self.tx.lock_room(id).await?.ok_or(Error::NoRoom)
+    }
+
+    /// Judges an act of the caller in a locked room, and returns how he stands there.
+    pub(crate) async fn judge(&mut self, act: Act, room: &LockedRoom) -> Result<Standing> {
+        self.judge_as(act, room, &self.caller.user(), self.caller.actor(), false).await
+    }
+
+    /// As [`Open::judge`], for an act on a message; `author`: the caller wrote it.
+    pub(crate) async fn judge_on(&mut self, act: Act, room: &LockedRoom, author: bool) -> Result<Standing> {
+        self.judge_as(act, room, &self.caller.user(), self.caller.actor(), author).await
+    }
+
+    /// Judges an act of any user.
+    pub(crate) async fn judge_as(
+        &mut self,
+        act: Act,
+        room: &LockedRoom,
+        user: &UserId,
+        actor: Actor,
+        author: bool,
+    ) -> Result<Standing> {
+        if let Some(view) = &mut self.stale
+            && removed(if room.kind.is_direct() { Lock::Pair } else { Lock::Room })
+            && let Some(room) = view.room(&room.id).await?
+        {
+            let standing = view.standing(&room.id, user).await?;
+            decide(act, Facts { actor, room: &room, standing, author })?;
+            return Ok(standing);
+        }
+        let standing = if actor == Actor::Platform { Standing::default() } else { self.tx.standing(&room.id, user).await? };
+        decide(act, Facts { actor, room, standing, author })?;
+        Ok(standing)
+    }
+
+    /// Writes an event into the outbox.
+    pub(crate) async fn event(
+        &mut self,
+        topic: Topic,
+        room: Option<(&RoomId, i64)>,
+        user: Option<&UserId>,
+        payload: Option<Json>,
+    ) -> Result<()> {
+        let id = self.new_id();
+        let event = NewEvent { id, topic, room: room.map(|(id, _)| id), seq: room.map(|(_, seq)| seq), user, payload };
+        Ok(self.tx.insert_event(&event).await?)
+    }
+
+    /// Writes an audit entry; `held_ms`: of something lifted, how long it held.
+    pub(crate) async fn audit(
+        &mut self,
+        action: Action,
+        target: Option<&UserId>,
+        room: Option<&RoomId>,
+        detail: Option<Json>,
+        held_ms: Option<i64>,
+    ) -> Result<()> {
+        let entry = Entry {
+            id: self.new_id(),
+            doer: self.caller.doer(),
+            action: action.name().to_owned(),
+            target: target.cloned(),
+            room: room.cloned(),
+            at_ms: self.now_ms,
+            address: self.caller.address.clone(),
+            detail,
+        };
+        Ok(self.tx.insert_audit(&entry, held_ms).await?)
+    }
+
+    /// The act outdates these parts of the kept answers.
+    pub(crate) fn outdates(&mut self, what: impl IntoIterator<Item = Shown>) {
+        self.outdates.extend(what);
+    }
+
+    /// Commits. What the act outdates is dropped before, and nothing older can be kept after.
+    pub(crate) async fn done(self) -> Result<()> {
+        let _changing = (!self.outdates.is_empty()).then(|| self.chat.kept.changing(&self.outdates));
+        Ok(self.tx.commit().await?)
+    }
+}

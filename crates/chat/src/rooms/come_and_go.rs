@@ -1,0 +1,176 @@
+//! Coming into rooms, being brought, leaving, being removed.
+
+use banter_domain::id::{ObjectId, RoomId, UserId};
+use banter_domain::message::Kind;
+use banter_domain::moderation::{Act, Actor, Facts, Target, may_be_brought, may_change_room, shows_reading};
+use banter_domain::record::Topic;
+use banter_domain::room::{RoomSeen, Standing};
+use banter_domain::user::UserKind;
+use banter_store::{LockedRoom, NewMessage, Place};
+use serde_json::{Map, json};
+
+use super::new_room_row;
+use super::seen::seen;
+use crate::open::Open;
+use crate::{Caller, Chat, Error, Result};
+
+impl Chat {
+    /// The caller joins a room (rest.md 3.12). A member just gets it. Errors: [`Error::NoRoom`],
+    /// refusals.
+    pub async fn join(&self, caller: &Caller, id: &RoomId, system_message: bool) -> Result<RoomSeen> {
+        let mut open = self.begin(caller).await?;
+        let room = open.lock_room(id).await?;
+        let standing = open.standing_of_caller(&room).await?;
+        // Judged even for a member, so that a banned one is told so (N-05).
+        open.judge(Act::Join, &room).await?;
+        let room = open.enter(room, standing, system_message).await?;
+        let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
+        open.done().await?;
+        Ok(seen)
+    }
+
+    /// The caller brings users into a room (rest.md 3.8). Whoever is in it already stays; whom a
+    /// block keeps from the caller is left out, and nobody is told. Errors: [`Error::NoRoom`],
+    /// [`Error::NoUser`], refusals.
+    pub async fn add_members(&self, caller: &Caller, id: &RoomId, users: Vec<UserId>, say: bool) -> Result<RoomSeen> {
+        let mut open = self.begin(caller).await?;
+        let mut room = open.lock_room(id).await?;
+        open.judge(Act::Invite, &room).await?;
+        let brought = open.bring(&mut room, &users).await?;
+        if say && !brought.is_empty() {
+            let kind = if brought.len() == 1 { Kind::AddMember } else { Kind::AddMembers };
+            open.say(&mut room, kind, &caller.user(), &brought).await?;
+        }
+        let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
+        open.done().await?;
+        Ok(seen)
+    }
+
+    /// The caller leaves, or puts others out of a room (rest.md 3.9, R-28). Leaving twice changes
+    /// nothing. Errors: [`Error::NoRoom`], [`Error::NoMember`], refusals.
+    pub async fn remove_members(&self, caller: &Caller, id: &RoomId, users: Vec<UserId>, say: bool) -> Result<RoomSeen> {
+        let mut open = self.begin(caller).await?;
+        let mut room = open.lock_room(id).await?;
+        let user = caller.user();
+        let itself = !caller.is_platform() && users.iter().all(|one| *one == user);
+        let standing = open.standing_of_caller(&room).await?;
+        if itself && !standing.member && !standing.hidden {
+            // He is gone already, and is not shown what he left.
+            let room = new_room_row(room.id.clone(), room.kind.clone(), room.created_ms);
+            return Ok(RoomSeen { room, owner: None, members: Vec::new(), last_message: None, outlook: None });
+        }
+        open.judge(if itself { Act::Leave } else { Act::Remove }, &room).await?;
+        for user in &users {
+            if !open.tx.delete_member(&room, user).await? {
+                return Err(Error::NoMember);
+            }
+            open.event(Topic::Left, Some((&room.id, room.last_seq)), Some(user), None).await?;
+        }
+        // Words about one who is shut out would be a sign of life from him.
+        let quiet = itself && !shows_reading(standing);
+        if say && !quiet {
+            let kind = if itself { Kind::LeaveRoom } else { Kind::DeleteMember };
+            open.say(&mut room, kind, &user, &users).await?;
+        }
+        let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
+        open.done().await?;
+        Ok(seen)
+    }
+}
+
+impl Open<'_> {
+    /// Brings users into a room that takes them, and returns who came. Errors: [`Error::NoUser`],
+    /// refusals.
+    pub(crate) async fn bring(&mut self, room: &mut LockedRoom, users: &[UserId]) -> Result<Vec<UserId>> {
+        let (actor, caller) = (self.caller.actor(), self.caller.user());
+        let known = self.tx.users(users).await?;
+        let groups: Vec<UserId> =
+            known.values().filter(|user| user.kind == UserKind::Group).map(|user| user.profile.id.clone()).collect();
+        let in_groups = self.tx.group_members(&groups).await?;
+        let mut all: Vec<UserId> = users.to_vec();
+        all.extend(in_groups.values().flatten().cloned());
+        let kept_apart = if actor == Actor::Platform { Vec::new() } else { self.tx.blocked_with(&caller, &all).await? };
+        let standing = self.standing_of_caller(room).await?;
+        let mut brought: Vec<UserId> = Vec::new();
+        for user in users {
+            if !known.contains_key(user) {
+                return Err(Error::NoUser);
+            }
+            let theirs = self.tx.standing(&room.id, user).await?;
+            let facts = Facts { actor, room, standing, author: false };
+            let stranger = room.kind.pair().is_some_and(|pair| !pair.has(user));
+            may_change_room(facts, stranger)?;
+            // A user group is kept out as a whole if it holds somebody who is kept apart (L-09).
+            let blocked = kept_apart.contains(user)
+                || in_groups.get(user).is_some_and(|people| people.iter().any(|one| kept_apart.contains(one)));
+            if may_be_brought(facts, Target { standing: theirs, blocked })? && !theirs.member && !brought.contains(user) {
+                brought.push(user.clone());
+            }
+        }
+        for user in &brought {
+            self.tx.insert_member(room, user, Place::default(), self.now_ms).await?;
+            self.tx.note_room(user, self.now_ms).await?;
+            self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(user), None).await?;
+        }
+        Ok(brought)
+    }
+
+    /// The caller comes into a room he may join.
+    pub(super) async fn come_in(&mut self, room: &mut LockedRoom, standing: Standing, say: bool) -> Result<()> {
+        let (actor, caller) = (self.caller.actor(), self.caller.user());
+        let stranger = room.kind.pair().is_some_and(|pair| !pair.has(&caller));
+        may_change_room(Facts { actor, room, standing, author: false }, stranger)?;
+        self.tx.insert_member(room, &caller, Place::default(), self.now_ms).await?;
+        self.tx.note_room(&caller, self.now_ms).await?;
+        self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(&caller), None).await?;
+        if say && shows_reading(standing) {
+            self.say(room, Kind::JoinRoom, &caller, std::slice::from_ref(&caller)).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a message of the server's own about people coming, going or being appointed.
+    pub(crate) async fn say(
+        &mut self,
+        room: &mut LockedRoom,
+        kind: Kind,
+        sender: &UserId,
+        about: &[UserId],
+    ) -> Result<ObjectId> {
+        let known = self.tx.users(about).await?;
+        let name = |id: &UserId| {
+            let nickname = known.get(id).and_then(|user| user.profile.nickname.clone());
+            nickname.filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string())
+        };
+        let subjects: Vec<_> = about
+            .iter()
+            .map(|id| {
+                let profile = known.get(id).map(|user| &user.profile);
+                json!({
+                    "id": id.as_str(),
+                    "nickname": profile.and_then(|profile| profile.nickname.as_deref()),
+                    "avatar_url": profile.and_then(|profile| profile.avatar_url.as_deref()),
+                    "last_login_ms": profile.map_or(0, |profile| profile.last_login_ms),
+                })
+            })
+            .collect();
+        let names: Vec<String> = about.iter().map(name).collect();
+        let body = Map::from_iter([("subjects".to_owned(), subjects.into())]);
+        let new = NewMessage {
+            id: self.new_id(),
+            sender: sender.clone(),
+            kind: kind.name().to_owned(),
+            text: names.join(", ").into(),
+            body,
+            reply: None,
+            mentions: Vec::new(),
+            batch: None,
+            counts: false,
+            forced: false,
+            now_ms: self.now_ms,
+        };
+        let (seq, _) = self.tx.insert_message(room, &new).await?;
+        self.event(Topic::Message, Some((&room.id, seq)), Some(sender), None).await?;
+        Ok(new.id)
+    }
+}

@@ -1,0 +1,265 @@
+//! Making rooms, and opening the room of a pair.
+
+use banter_domain::id::{Pair, RoomId, UserId};
+use banter_domain::message::Kind;
+use banter_domain::moderation::{Act, Denied};
+use banter_domain::record::Topic;
+use banter_domain::room::{Room, RoomKind, RoomSeen, Standing};
+use banter_store::{LockedRoom, Place};
+
+use super::seen::seen;
+use super::{NewKind, NewRoom, new_room_row};
+use crate::kept::Shown;
+use crate::open::Open;
+use crate::{Caller, Chat, Error, Result};
+
+impl Chat {
+    /// Makes a room without joining it (rest.md 3.1). A user becomes the owner of a group he
+    /// makes. Errors: [`Error::RoomExists`], [`Error::NoUser`], [`Error::BadRoomKind`], refusals.
+    pub async fn create_room(&self, caller: &Caller, new: NewRoom) -> Result<RoomSeen> {
+        let mut open = self.begin(caller).await?;
+        let (mut room, members) = match new.kind.unwrap_or(NewKind::Group) {
+            NewKind::Direct => {
+                let pair = open.pair_for(&new)?;
+                let members = pair.both().map(Clone::clone).to_vec();
+                open.require_users(&members).await?;
+                open.tx.lock_pair(&pair).await?;
+                (open.make_room(&new, RoomKind::Direct(pair)).await?, members)
+            }
+            NewKind::Group => (open.make_room(&new, RoomKind::Group).await?, new.members.clone()),
+            NewKind::Custom => (open.make_room(&new, RoomKind::Custom).await?, new.members.clone()),
+        };
+        let brought = open.bring(&mut room, &members).await?;
+        open.welcome(&mut room, brought, new.system_message).await?;
+        let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
+        open.done().await?;
+        Ok(seen)
+    }
+
+    /// Makes a room, or opens the one that is there, and joins it (rest.md 3.2). Errors as
+    /// [`Chat::create_room`] and [`Chat::join`].
+    pub async fn open_room(&self, caller: &Caller, new: NewRoom) -> Result<RoomSeen> {
+        let mut open = self.begin(caller).await?;
+        let room = match new.kind.unwrap_or(NewKind::Group) {
+            NewKind::Direct => open.open_direct(&new).await?,
+            NewKind::Group => open.open_group(&new, RoomKind::Group).await?,
+            NewKind::Custom => open.open_group(&new, RoomKind::Custom).await?,
+        };
+        let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
+        open.done().await?;
+        Ok(seen)
+    }
+}
+
+impl Open<'_> {
+    /// The two of a direct room to be made: as named, or the caller and the one named.
+    fn pair_for(&self, new: &NewRoom) -> Result<Pair> {
+        let caller = self.caller.user();
+        let pair = match new.members.as_slice() {
+            [one, other] => Pair::of(one, other),
+            [other] => Pair::of(&caller, other),
+            _ => None,
+        };
+        // Only the platform makes rooms for two others.
+        pair.filter(|pair| self.caller.is_platform() || pair.has(&caller)).ok_or(Error::BadRoomKind)
+    }
+
+    async fn require_users(&mut self, users: &[UserId]) -> Result<()> {
+        let known = self.tx.users(users).await?;
+        if users.iter().all(|user| known.contains_key(user)) { Ok(()) } else { Err(Error::NoUser) }
+    }
+
+    /// Writes a new room under the wanted id, or a fresh one.
+    async fn make_room(&mut self, new: &NewRoom, kind: RoomKind) -> Result<LockedRoom> {
+        let id = match &new.id {
+            None => RoomId::from(self.new_id()),
+            Some(id) => {
+                self.claim(id).await?;
+                id.clone()
+            }
+        };
+        let owner = match (&new.owner, &kind) {
+            (_, RoomKind::Direct(_)) => None,
+            (Some(owner), _) if self.caller.is_platform() => {
+                self.require_users(std::slice::from_ref(owner)).await?;
+                Some(owner.clone())
+            }
+            (_, _) => self.caller.viewer(),
+        };
+        let masked = self.words().await?;
+        let mask = |text: &Option<String>| text.as_deref().map(|text| masked.mask(text).into_owned());
+        let row = Room {
+            owner,
+            name: mask(&new.name),
+            cover: new.cover.clone(),
+            description: mask(&new.description),
+            tags: new.tags.clone(),
+            webhook: new.webhook.clone(),
+            bot_mode: new.bot_mode.unwrap_or(false),
+            ext_params: new.ext_params.clone(),
+            ..new_room_row(id, kind, self.now_ms)
+        };
+        let room = self.tx.insert_room(&row).await?.ok_or(Error::RoomExists)?;
+        self.outdate_bans(&room).await?;
+        if let (Some(owner), true) = (&room.owner, self.caller.is_platform()) {
+            let owner = owner.clone();
+            self.tx.insert_member(&room, &owner, Place::default(), self.now_ms).await?;
+        }
+        let maker = self.caller.user();
+        self.tx.note_room(&maker, self.now_ms).await?;
+        self.event(Topic::Room, Some((&room.id, room.last_seq)), Some(&maker), None).await?;
+        Ok(room)
+    }
+
+    /// Bans of a room of this id show again, or no longer.
+    pub(crate) async fn outdate_bans(&mut self, room: &LockedRoom) -> Result<()> {
+        let app = self.app();
+        let banners = self.tx.banners(&room.id).await?;
+        self.outdates(banners.into_iter().map(|user| Shown::MadeBy(app, user)));
+        self.outdates([Shown::Room(app, room.id.clone())]);
+        Ok(())
+    }
+
+    /// Makes way for a new room under an id: a room that a block made, and that the caller cannot
+    /// know of, moves to a fresh id. Errors: [`Error::RoomExists`].
+    async fn claim(&mut self, id: &RoomId) -> Result<()> {
+        let Some(room) = self.tx.room(id).await? else { return Ok(()) };
+        let Some(pair) = room.kind.pair() else { return Err(Error::RoomExists) };
+        let members = pair.both().map(Clone::clone);
+        let mut pair = self.tx.lock_pair(pair).await?;
+        let mut room = self.lock_room(id).await?;
+        let mut hidden = false;
+        let mut blockers = Vec::new();
+        for member in &members {
+            let standing = self.tx.standing(id, member).await?;
+            hidden |= standing.hidden;
+            if standing.member && !standing.hidden {
+                blockers.push(member.clone());
+            }
+        }
+        if !hidden || blockers.contains(&self.caller.user()) {
+            return Err(Error::RoomExists);
+        }
+        let fresh = RoomId::from(self.new_id());
+        self.tx.rename_room(&mut pair, &mut room, &fresh).await?;
+        let app = self.app();
+        self.outdates(members.map(|user| Shown::MadeBy(app, user)));
+        Ok(())
+    }
+
+    /// Says that people came, if that is wanted and there are any.
+    async fn welcome(&mut self, room: &mut LockedRoom, brought: Vec<UserId>, say: bool) -> Result<()> {
+        if say && !brought.is_empty() {
+            let by = room.owner.clone().unwrap_or_else(|| self.caller.user());
+            self.say(room, Kind::AddMembers, &by, &brought).await?;
+        }
+        Ok(())
+    }
+
+    async fn open_group(&mut self, new: &NewRoom, kind: RoomKind) -> Result<LockedRoom> {
+        let caller = self.caller.user();
+        if let Some(id) = &new.id
+            && let Some(room) = self.tx.lock_room(id).await?
+        {
+            let standing = self.standing_of_caller(&room).await?;
+            if !standing.hidden {
+                return self.enter(room, standing, new.system_message).await;
+            }
+        }
+        let mut room = self.make_room(new, kind).await?;
+        let standing = self.tx.standing(&room.id, &caller).await?;
+        if standing.banned {
+            return Err(Denied::Banned.into());
+        }
+        self.tx.insert_member(&room, &caller, Place::default(), self.now_ms).await?;
+        let others: Vec<UserId> = new.members.iter().filter(|user| **user != caller).cloned().collect();
+        let brought = self.bring(&mut room, &others).await?;
+        self.welcome(&mut room, brought, new.system_message).await?;
+        Ok(room)
+    }
+
+    /// Into a direct room nobody gets but its two, whoever knows or computes its id.
+    async fn open_direct(&mut self, new: &NewRoom) -> Result<LockedRoom> {
+        let caller = self.caller.user();
+        let others: Vec<&UserId> = new.members.iter().filter(|user| **user != caller).collect();
+        if let Some(id) = &new.id
+            && let Some(room) = self.tx.lock_room(id).await?
+        {
+            if room.kind.pair().is_some_and(|pair| pair.has(&caller)) {
+                return self.enter_direct(room).await;
+            }
+            // A room that a block made, of two others, is unknown to the caller: he may claim its id.
+            if !self.hidden_from_somebody(&room).await? {
+                judge_stranger(&room)?;
+                let standing = self.standing_of_caller(&room).await?;
+                return self.enter(room, standing, new.system_message).await;
+            }
+        }
+        let [other] = others.as_slice() else { return Err(Error::BadRoomKind) };
+        let pair = Pair::of(&caller, other).ok_or(Error::BadRoomKind)?;
+        self.require_users(&[caller.clone(), (*other).clone()]).await?;
+        let mut pair = self.tx.lock_pair(&pair).await?;
+        let room = match (&new.id, self.room_of_pair(&mut pair).await?) {
+            (None, Some(room)) => room,
+            (None, None) => {
+                let room = self.make_pair_room(&mut pair).await?;
+                self.event(Topic::Room, Some((&room.id, room.last_seq)), Some(&caller), None).await?;
+                room
+            }
+            (Some(id), Some(room)) if room.id == *id => room,
+            (Some(_), known) => {
+                let made = self.make_room(new, RoomKind::Direct(pair.pair().clone())).await?;
+                if known.is_none() {
+                    self.tx.set_pair_room(&mut pair, Some(&made.id)).await?;
+                    self.tx.move_blocks(pair.pair(), &made).await?;
+                }
+                made
+            }
+        };
+        self.enter_direct(room).await
+    }
+
+    async fn hidden_from_somebody(&mut self, room: &LockedRoom) -> Result<bool> {
+        let Some(pair) = room.kind.pair() else { return Ok(false) };
+        for member in pair.both() {
+            if self.tx.standing(&room.id, member).await?.hidden {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// One of the two comes (back) to a direct room; from now on both see it. The other one
+    /// comes back too, unless a block stands between them.
+    async fn enter_direct(&mut self, room: LockedRoom) -> Result<LockedRoom> {
+        let caller = self.caller.user();
+        let pair = room.kind.pair().cloned().ok_or(Error::BadRoomKind)?;
+        for member in pair.both() {
+            let theirs = self.tx.standing(&room.id, member).await?;
+            if theirs.hidden {
+                self.tx.reveal(&room, member, self.now_ms).await?;
+            } else if !theirs.member && (*member == caller || !theirs.blocked) {
+                self.tx.insert_member(&room, member, Place::default(), self.now_ms).await?;
+            }
+        }
+        self.tx.note_room(&caller, self.now_ms).await?;
+        Ok(room)
+    }
+
+    pub(super) async fn standing_of_caller(&mut self, room: &LockedRoom) -> Result<Standing> {
+        Ok(self.tx.standing(&room.id, &self.caller.user()).await?)
+    }
+
+    /// The caller comes into a room that is there: a member just gets it, others join (rest.md 3.12).
+    pub(super) async fn enter(&mut self, mut room: LockedRoom, standing: Standing, say: bool) -> Result<LockedRoom> {
+        if !standing.member {
+            self.judge(Act::Join, &room).await?;
+            self.come_in(&mut room, standing, say).await?;
+        }
+        Ok(room)
+    }
+}
+
+fn judge_stranger(room: &LockedRoom) -> Result<()> {
+    if room.kind.is_direct() { Err(Denied::DirectRoom.into()) } else { Ok(()) }
+}

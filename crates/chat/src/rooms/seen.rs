@@ -1,0 +1,52 @@
+//! A room as somebody sees it.
+
+use banter_domain::id::{RoomId, UserId};
+use banter_domain::moderation::{Act, Actor, Facts, decide};
+use banter_domain::room::{Room, RoomSeen, Standing};
+use banter_store::View;
+
+use crate::{Caller, Chat, Error, Result};
+
+/// A room with its people and newest message. `viewer`: `None` for the platform.
+pub(crate) async fn seen(view: &mut View, room: &Room, viewer: Option<&UserId>) -> Result<RoomSeen> {
+    let members = view.members(&room.id).await?;
+    let owner = match &room.owner {
+        None => None,
+        Some(owner) => match members.iter().find(|seen| seen.user.profile.id == *owner) {
+            Some(seen) => Some(seen.user.profile.clone()),
+            None => view.user(owner).await?.map(|user| user.profile),
+        },
+    };
+    let last_message = view.last_messages(std::slice::from_ref(room)).await?.remove(&room.id);
+    let outlook = match viewer {
+        None => None,
+        Some(viewer) => Some(view.outlook(room, viewer).await?),
+    };
+    Ok(RoomSeen { room: room.clone(), owner, members, last_message, outlook })
+}
+
+impl Caller {
+    /// Through whose eyes this caller sees a room: the platform's own client has none.
+    pub(crate) fn viewer(&self) -> Option<UserId> {
+        (self.actor() != Actor::Platform).then(|| self.user())
+    }
+}
+
+impl Chat {
+    /// One room, for its members, its owner and the platform. Errors: [`Error::NoRoom`], refusals.
+    pub async fn room(&self, caller: &Caller, id: &RoomId) -> Result<RoomSeen> {
+        let mut view = self.store.view(caller.app.number).await?;
+        let room = readable(&mut view, caller, id, Act::ReadRoom).await?;
+        seen(&mut view, &room, caller.viewer().as_ref()).await
+    }
+}
+
+/// A room the caller may read. Errors: [`Error::NoRoom`], refusals.
+pub(crate) async fn readable(view: &mut View, caller: &Caller, id: &RoomId, act: Act) -> Result<Room> {
+    let room = view.room(id).await?.ok_or(Error::NoRoom)?;
+    let actor = caller.actor();
+    let standing =
+        if actor == Actor::Platform { Standing::default() } else { view.standing(id, &caller.user()).await? };
+    decide(act, Facts { actor, room: &room, standing, author: false })?;
+    Ok(room)
+}

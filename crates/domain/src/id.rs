@@ -1,0 +1,277 @@
+//! Names of things.
+//!
+//! An id that exists is valid: it was checked when it was made. Nothing here knows what an id is
+//! called on the wire or how it is stored.
+
+use std::fmt;
+
+/// The longest id, in characters (ours; `docs/protocol.md`, limits).
+pub const MAX_ID_CHARS: usize = 255;
+
+/// Why a text cannot be an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadId {
+    /// Nothing in it.
+    #[error("an id is empty")]
+    Empty,
+    /// More than [`MAX_ID_CHARS`] characters.
+    #[error("an id is longer than {MAX_ID_CHARS} characters")]
+    TooLong,
+    /// A control character, `/`, `..`, or `.` alone: such an id cannot stand in a path.
+    #[error("an id holds a control character, '/' or '..'")]
+    Forbidden,
+}
+
+fn check(text: &str) -> Result<(), BadId> {
+    if text.is_empty() {
+        Err(BadId::Empty)
+    } else if text.chars().nth(MAX_ID_CHARS).is_some() {
+        Err(BadId::TooLong)
+    } else if text == "." || text.contains("..") || text.contains(|c: char| c == '/' || c.is_control()) {
+        Err(BadId::Forbidden)
+    } else {
+        Ok(())
+    }
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks a text. Errors: [`BadId`].
+            pub fn parse(text: impl Into<String>) -> Result<Self, BadId> {
+                let text = text.into();
+                check(&text)?;
+                Ok(Self(text))
+            }
+
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// A person, a robot or a user group, named by whoever runs the app.
+    UserId
+}
+id! {
+    /// A place where people write to each other.
+    RoomId
+}
+id! {
+    /// An app: users, rooms and messages of different apps never meet.
+    AppId
+}
+
+impl UserId {
+    /// The platform's own client, which speaks when an API key names no sender. The id is
+    /// reserved in every app.
+    #[must_use]
+    pub fn platform() -> Self {
+        Self("platform".to_owned())
+    }
+
+    /// Is this the platform's own client?
+    #[must_use]
+    pub fn is_platform(&self) -> bool {
+        self.0 == "platform"
+    }
+}
+
+impl RoomId {
+    /// 32 hex digits that stand for this id where its own characters may not (search index).
+    #[must_use]
+    pub fn digest(&self) -> String {
+        md5_hex(&self.0)
+    }
+}
+
+fn md5_hex(text: &str) -> String {
+    use md5::{Digest, Md5};
+    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl From<ObjectId> for RoomId {
+    fn from(id: ObjectId) -> Self {
+        Self(id.to_string())
+    }
+}
+
+/// A time-ordered id of 24 lower-case hex digits: 4 bytes of seconds since the epoch, 5 bytes
+/// that tell processes apart, 3 bytes that count within the second.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId([u8; 12]);
+
+impl ObjectId {
+    /// Reads 24 hex digits, of either case. `None`: it is something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 24 || !text.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 12];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).ok()?;
+            *byte = u8::from_str_radix(pair, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The first id of a second: every id made in or after it is at least this.
+    #[must_use]
+    pub fn first_of(at_ms: i64) -> Self {
+        Self::of(seconds(at_ms), [0; 5], 0)
+    }
+
+    fn of(seconds: u32, process: [u8; 5], count: u32) -> Self {
+        let [a, b, c, d] = seconds.to_be_bytes();
+        let [e, f, g, h, i] = process;
+        let [_, j, k, l] = count.to_be_bytes();
+        Self([a, b, c, d, e, f, g, h, i, j, k, l])
+    }
+}
+
+fn seconds(at_ms: i64) -> u32 {
+    u32::try_from(at_ms.div_euclid(1000).max(0)).unwrap_or(u32::MAX)
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Makes [`ObjectId`]s that grow within one process, whatever the clock does.
+#[derive(Debug)]
+pub struct ObjectIds {
+    process: [u8; 5],
+    last: std::sync::Mutex<(u32, u32)>,
+}
+
+impl ObjectIds {
+    /// `process` should be random: it keeps the ids of two processes apart.
+    #[must_use]
+    pub fn new(process: [u8; 5]) -> Self {
+        Self { process, last: std::sync::Mutex::new((0, 0)) }
+    }
+
+    /// The next id, for a thing made at `now_ms`.
+    pub fn next(&self, now_ms: i64) -> ObjectId {
+        const LAST_COUNT: u32 = 0x00ff_ffff;
+        let now = seconds(now_ms);
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *last = match *last {
+            (second, _) if now > second => (now, 0),
+            (second, LAST_COUNT) => (second.saturating_add(1), 0),
+            (second, count) => (second, count + 1),
+        };
+        ObjectId::of(last.0, self.process, last.1)
+    }
+}
+
+/// Two different users, in one order: the unit a block acts on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pair {
+    low: UserId,
+    high: UserId,
+}
+
+impl Pair {
+    /// `None`: a user does not pair with himself.
+    #[must_use]
+    pub fn of(one: &UserId, other: &UserId) -> Option<Self> {
+        let (low, high) = match one.cmp(other) {
+            std::cmp::Ordering::Less => (one, other),
+            std::cmp::Ordering::Greater => (other, one),
+            std::cmp::Ordering::Equal => return None,
+        };
+        Some(Self { low: low.clone(), high: high.clone() })
+    }
+
+    /// The two, in their stored order.
+    #[must_use]
+    pub fn both(&self) -> [&UserId; 2] {
+        [&self.low, &self.high]
+    }
+
+    /// The other one. `None`: `user` is not of this pair.
+    #[must_use]
+    pub fn other(&self, user: &UserId) -> Option<&UserId> {
+        if *user == self.low {
+            Some(&self.high)
+        } else if *user == self.high {
+            Some(&self.low)
+        } else {
+            None
+        }
+    }
+
+    /// Is `user` one of the two?
+    #[must_use]
+    pub fn has(&self, user: &UserId) -> bool {
+        self.other(user).is_some()
+    }
+
+    /// The room id clients compute for this pair: md5 of both ids, lower-cased, sorted, joined by
+    /// `_`. Different pairs can share it, so it names a room only while no other claims it.
+    #[must_use]
+    pub fn computed_room(&self) -> RoomId {
+        let mut ids = [self.low.as_str().to_lowercase(), self.high.as_str().to_lowercase()];
+        ids.sort();
+        RoomId(md5_hex(&ids.join("_")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn r08_the_pairs_room_id_is_the_seeds() {
+        let user = |id| UserId::parse(id).expect("a valid id");
+        let pair = |a, b| Pair::of(&user(a), &user(b)).expect("two users");
+        assert_eq!(pair("aaa", "ccc").computed_room().as_str(), "2bec603e94a210092439e83ff2d79ac1");
+        assert_eq!(pair("ddd", "aaa").computed_room().as_str(), "8ab6c2ec1f2ee3f7d46cea03bdca4c9b");
+        assert_eq!(pair("AAA", "ccc").computed_room(), pair("aaa", "CCC").computed_room());
+        assert_eq!(pair("a_b", "c").computed_room(), pair("a", "b_c").computed_room());
+    }
+
+    #[test]
+    fn an_id_that_cannot_stand_in_a_path_is_refused() {
+        for (text, why) in [("", BadId::Empty), ("a/b", BadId::Forbidden), ("..", BadId::Forbidden), ("a\0b", BadId::Forbidden)] {
+            assert_eq!(UserId::parse(text), Err(why), "{text:?}");
+        }
+        assert_eq!(UserId::parse("é".repeat(256)), Err(BadId::TooLong));
+        assert!(UserId::parse("é".repeat(255)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn object_ids_grow_whatever_the_clock_does(times in prop::collection::vec(0_i64..10_000, 1..200)) {
+            let ids = ObjectIds::new([1, 2, 3, 4, 5]);
+            let made: Vec<_> = times.iter().map(|at| ids.next(*at)).collect();
+            prop_assert!(made.is_sorted_by(|a, b| a < b));
+            prop_assert_eq!(ObjectId::parse(&made[0].to_string()), Some(made[0]));
+        }
+    }
+}

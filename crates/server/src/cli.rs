@@ -1,0 +1,254 @@
+//! The command line: one file per verb.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 a setting cannot work. A failure is one line on stderr.
+
+mod app;
+mod backup;
+mod demo;
+mod import;
+mod import_line;
+mod serve;
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use banter_chat::{Chat, Options};
+use banter_domain::id::AppId;
+use banter_store::Store;
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::clock::Senses;
+use crate::config::{Cli, Command, Place, Secret};
+
+/// Why a command did not do what it was told.
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
+    /// A setting cannot work; the text names it.
+    Setting(String),
+    /// It was tried and failed.
+    Failed(String),
+}
+
+impl From<banter_store::Error> for Failure {
+    fn from(error: banter_store::Error) -> Self {
+        match error {
+            banter_store::Error::Setting(why) => Self::Setting(why),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<banter_chat::Error> for Failure {
+    fn from(error: banter_chat::Error) -> Self {
+        match error {
+            banter_chat::Error::Store(error) => error.into(),
+            banter_chat::Error::AppExists(why) => Self::Setting(why),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Runs the binary.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error),
+    };
+    let done = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::from).and_then(|runtime| {
+        runtime.block_on(async {
+            match cli.command {
+                Command::Serve(serve) => serve::run(*serve).await,
+                Command::Demo(demo) => demo::run(*demo).await,
+                Command::Import(import) => import::run(import).await,
+                Command::App(command) => app::run(command).await,
+                Command::Backup(backup) => backup::run(backup).await,
+            }
+        })
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(why)) => complain(&why, 1),
+        Err(Failure::Setting(why)) => complain(&why, 2),
+    }
+}
+
+fn complain(why: &str, code: u8) -> ExitCode {
+    let line: Vec<&str> = why.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // If stderr is gone, the exit code has to do.
+    drop(writeln!(io::stderr(), "banter: {}", line.join(" ")));
+    ExitCode::from(code)
+}
+
+/// Help and version go to stdout; anything else is a setting that cannot work.
+fn misread(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            drop(error.print());
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            drop(error.print());
+            ExitCode::from(2)
+        }
+        _ => complain(&first_paragraph(&error.to_string()), 2),
+    }
+}
+
+fn first_paragraph(text: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// A line on stdout. If nobody reads it, that is no reason to stop.
+fn say(line: &str) {
+    drop(writeln!(io::stdout(), "{line}"));
+}
+
+fn app_id(text: String) -> Result<AppId, Failure> {
+    AppId::parse(text).map_err(|error| Failure::Setting(format!("--app-id: {error}")))
+}
+
+/// A key given on the command line must be one that can stand in a header.
+fn checked_key(flag: &str, key: &str) -> Result<(), Failure> {
+    if (8..=512).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(Failure::Setting(format!("{flag}: a key is 8 to 512 printable ASCII characters without spaces")))
+    }
+}
+
+/// The given key, checked, or a random one.
+fn key_or_random(flag: &str, given: Option<String>, senses: &Senses) -> Result<String, Failure> {
+    match given {
+        Some(key) => checked_key(flag, &key).map(|()| key),
+        None => Ok(senses.key()?),
+    }
+}
+
+/// Opens the database that the settings name, and the chat over it.
+async fn open(place: &Place, options: Options, senses: &Senses) -> Result<(Arc<Chat>, Secret), Failure> {
+    let (store, secret) = match &place.database {
+        Some(url) => {
+            let secret = shared_secret(place)?;
+            let store = Store::postgres(url, usize::from(place.pg_connections)).await;
+            (store.map_err(|error| Failure::Setting(format!("--database: {error}")))?, secret)
+        }
+        None => {
+            let secret = own_secret(&place.data, senses)?;
+            (Store::sqlite(&place.data).map_err(|error| named("--data", error))?, secret)
+        }
+    };
+    Ok((chat(store, secret, options, senses)?, secret))
+}
+
+fn named(flag: &str, error: banter_store::Error) -> Failure {
+    match error {
+        banter_store::Error::Setting(why) => Failure::Setting(format!("{flag}: {why}")),
+        error => Failure::Failed(error.to_string()),
+    }
+}
+
+fn chat(store: Store, secret: Secret, options: Options, senses: &Senses) -> Result<Arc<Chat>, Failure> {
+    Ok(Arc::new(Chat::new(store, secret.0, senses.now_ms.clone(), senses.bytes::<5>()?, options)))
+}
+
+/// The secret that all nodes of a server share.
+fn shared_secret(place: &Place) -> Result<Secret, Failure> {
+    let (flag, text) = match (&place.secret_file, &place.secret) {
+        (Some(file), _) => {
+            let text = fs::read_to_string(file).map_err(|error| Failure::Setting(format!("--secret-file {}: {error}", file.display())))?;
+            ("--secret-file", text)
+        }
+        (None, Some(text)) => ("BANTER_SECRET", text.clone()),
+        (None, None) => return Err(Failure::Setting("--secret-file or BANTER_SECRET is needed with --database".to_owned())),
+    };
+    let text = text.trim();
+    if text.chars().count() < 32 {
+        return Err(Failure::Setting(format!("{flag}: the secret must have at least 32 characters")));
+    }
+    Ok(Secret(blake3::derive_key("banter 2026 server secret", text.as_bytes())))
+}
+
+/// The secret of an embedded server: a file beside its database, made on the first start.
+fn own_secret(data: &Path, senses: &Senses) -> Result<Secret, Failure> {
+    let trouble = |error: io::Error| Failure::Setting(format!("--data {}: {error}", data.display()));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(trouble)?;
+    let path = data.join("secret");
+    if !path.exists() && data.join("banter.db").exists() {
+        let why = "the database is there but its secret is not; without it no key or token can be recognised";
+        return Err(Failure::Setting(format!("--data {}: {why}", data.display())));
+    }
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            let secret = senses.bytes::<32>()?;
+            file.write_all(&secret).and_then(|()| file.sync_all()).map_err(trouble)?;
+            // The name must be as durable as what is stored under its protection.
+            fs::File::open(data).and_then(|folder| folder.sync_all()).map_err(trouble)?;
+            Ok(Secret(secret))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let bytes = fs::read(&path).map_err(trouble)?;
+            let secret = bytes.try_into().map_err(|_| Failure::Setting(format!("--data: {} is not 32 bytes long", path.display())))?;
+            Ok(Secret(secret))
+        }
+        Err(error) => Err(trouble(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_secret_is_made_once_and_readable_by_its_owner_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("new");
+        let secret = own_secret(&data, &Senses::real()).expect("a secret");
+        assert!(own_secret(&data, &Senses::real()) == Ok(secret));
+        let mode = fs::metadata(data.join("secret")).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::write(data.join("secret"), "short").expect("a write");
+        assert!(matches!(own_secret(&data, &Senses::real()), Err(Failure::Setting(_))));
+        fs::remove_file(data.join("secret")).expect("a removal");
+        fs::write(data.join("banter.db"), "").expect("a write");
+        assert!(matches!(own_secret(&data, &Senses::real()), Err(Failure::Setting(_))), "a database without its secret");
+    }
+
+    #[test]
+    fn a_shared_secret_must_be_long() {
+        let place = |secret: Option<&str>| Place {
+            data: ".".into(),
+            database: Some("postgres://".into()),
+            secret_file: None,
+            secret: secret.map(str::to_owned),
+            pg_connections: 1,
+        };
+        assert!(shared_secret(&place(None)).is_err());
+        assert!(shared_secret(&place(Some(&"x".repeat(31)))).is_err());
+        let long = "x".repeat(32);
+        assert!(shared_secret(&place(Some(&long))) == shared_secret(&place(Some(&format!(" {long}\n")))));
+    }
+
+    #[test]
+    fn a_bad_setting_is_told_in_one_line() {
+        let error = Cli::try_parse_from(["banter", "serve", "--listen", "x"]).expect_err("refused");
+        let line = first_paragraph(&error.to_string());
+        assert!(line.contains("--listen") && !line.contains('\n'), "{line}");
+        let error = Cli::try_parse_from(["banter", "import"]).expect_err("refused");
+        let line = first_paragraph(&error.to_string());
+        assert!(line.contains("--app-id") && line.contains("FILE") && !line.contains('\n'), "{line}");
+    }
+}

@@ -1,0 +1,157 @@
+//! One request, from its header to its answer: found, authenticated, handled, finished.
+//!
+//! What must hold for every answer is done here and nowhere else: the envelope of errors, the
+//! wait before a refusal, what is counted and logged, CORS, request ids, compression.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use banter_chat::App;
+use banter_domain::moderation::Act;
+use futures_util::FutureExt;
+use hyper::body::Incoming;
+
+use super::connections::Connection;
+use super::extract::{Inbound, decoded};
+use super::matcher::Found;
+use super::routes::{BodySize, Route};
+use super::{Edge, answer, auth, compress, cors};
+use crate::errors::{ApiError, Failed, rows};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub(crate) async fn dispatch(edge: Edge, connection: Arc<Connection>, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+    connection.heard(request.version());
+    let begun = (edge.senses.elapsed)();
+    let request_id = request_id(&edge, request.headers());
+    let accepted = request.headers().get(ACCEPT_ENCODING).cloned();
+
+    let mut response = if request.method() == Method::OPTIONS {
+        cors::preflight()
+    } else {
+        let method = request.method().clone();
+        let (response, route) = routed(&edge, &connection, request.map(Body::new), &request_id).await;
+        let took = (edge.senses.elapsed)().saturating_sub(begun);
+        edge.metrics.answered(route, response.status().as_u16(), took);
+        tracing::debug!(
+            request_id = request_id.to_str().unwrap_or_default(),
+            method = method.as_str(),
+            route = route.and_then(|index| edge.matcher.routes().get(index)).map_or("none", |route| route.path),
+            status = response.status().as_u16(),
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "a request was answered"
+        );
+        response
+    };
+    if response.status() == StatusCode::OK {
+        response = compress::compress(accepted, response).await;
+    }
+    let headers = response.headers_mut();
+    cors::open(headers);
+    headers.insert(REQUEST_ID, request_id);
+    connection.answered();
+    Ok(response)
+}
+
+/// The caller's own id for this request if it is a sane one, else a new one.
+fn request_id(edge: &Edge, headers: &HeaderMap) -> HeaderValue {
+    let sane = |id: &&HeaderValue| {
+        (1..=64).contains(&id.len()) && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    match headers.get(&REQUEST_ID).filter(sane) {
+        Some(id) => id.clone(),
+        None => edge.request_ids.next(),
+    }
+}
+
+/// The answer, and the route's place in the table.
+async fn routed(edge: &Edge, connection: &Connection, request: Request, request_id: &HeaderValue) -> (Response, Option<usize>) {
+    let (parts, body) = request.into_parts();
+    let (route, index, params) = match edge.matcher.find(&parts.method, parts.uri.path()) {
+        Found::Route(route, index, params) => (route, index, params),
+        Found::OtherMethods(allow) => return (told(ApiError::MethodNotAllowed(allow), Act::Look, request_id), None),
+        Found::Nothing => return (told(rows::NOT_FOUND.into(), Act::Look, request_id), None),
+    };
+    let mut app = None;
+    let answer = async {
+        let caller = auth::caller(edge, route, &parts.headers, connection).await?;
+        app = caller.as_ref().map(|caller| caller.app.clone());
+        let params: Option<Vec<String>> = params.into_iter().map(decoded).collect();
+        let body_limit = match route.body_size {
+            BodySize::Plain => edge.settings.body_limit,
+            BodySize::Message => edge.settings.message_body_limit,
+        };
+        Ok::<_, ApiError>(Inbound { caller, params: params.ok_or(rows::INVALID_ID)?, body_limit })
+    };
+    let response = match answer.await {
+        Ok(inbound) => {
+            let mut request = Request::from_parts(parts, body);
+            request.extensions_mut().insert(inbound);
+            handled(edge, route, request).await
+        }
+        Err(error) => error.into_response(),
+    };
+    let Some(Failed(error)) = response.extensions().get::<Failed>().cloned() else { return (response, Some(index)) };
+    (refused(edge, route, app, &error, request_id).await, Some(index))
+}
+
+/// Runs the handler. One that may change something runs to its end even if the client hangs up:
+/// what it has begun (a commit, then forgetting a kept list) must not stop half-way.
+async fn handled(edge: &Edge, route: &Route, request: Request) -> Response {
+    let running = (route.called)(request, edge.clone());
+    let panicked = || ApiError::Fault("a handler panicked".to_owned()).into_response();
+    if route.changes() {
+        tokio::spawn(running).await.unwrap_or_else(|_| panicked())
+    } else {
+        AssertUnwindSafe(running).catch_unwind().await.unwrap_or_else(|_| panicked())
+    }
+}
+
+/// Tells an error of a route. A refusal may rest on what another act has written a moment ago, so
+/// on a route that changes things it waits until that is durable.
+async fn refused(edge: &Edge, route: &Route, app: Option<Arc<App>>, error: &ApiError, request_id: &HeaderValue) -> Response {
+    let row = error.row(route.act);
+    if row.status == 403 {
+        edge.metrics.refused(row.code);
+        if let Some(app) = app {
+            edge.chat.refused(&app, row.code);
+        }
+    }
+    if route.changes()
+        && row.status < 500
+        && let Err(fault) = edge.chat.settled().await
+    {
+        return tell(&ApiError::from(fault), route.act, request_id);
+    }
+    tell(error, route.act, request_id)
+}
+
+fn told(error: ApiError, act: Act, request_id: &HeaderValue) -> Response {
+    tell(&error, act, request_id)
+}
+
+/// Writes an error's status, headers and body, and logs it if it is a fault.
+fn tell(error: &ApiError, act: Act, request_id: &HeaderValue) -> Response {
+    let (row, body) = error.told(act);
+    if let Some(fault) = error.fault() {
+        tracing::error!(request_id = request_id.to_str().unwrap_or_default(), ?act, fault, "a request failed");
+    }
+    let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = answer::json_response(status, body.to_string());
+    let extra = match error {
+        ApiError::MethodNotAllowed(allow) => HeaderValue::from_str(allow).ok().map(|allow| (ALLOW, allow)),
+        ApiError::RateLimited(seconds) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
+        _ => None,
+    };
+    if let Some((name, value)) = extra {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}

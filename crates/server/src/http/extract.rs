@@ -1,0 +1,187 @@
+//! What comes in, checked once: who asks, which ids the path names, what query and body say.
+//!
+//! A handler takes these as arguments, in this order: `State(edge): State<Edge>`,
+//! `Caller(caller): Caller`, `Path(..)`, `Query`, and last [`Body`]. Everything malformed is
+//! refused here with a row of the error table, so a handler only sees what can be meant.
+
+mod body;
+mod form;
+mod query;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::IF_NONE_MATCH;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use banter_domain::id::{ObjectId, RoomId, UserId};
+
+pub use body::{Body, has_nul};
+pub use query::Query;
+pub(crate) use query::bad as bad_parameter;
+
+use super::Edge;
+use super::view::time;
+use crate::errors::{ApiError, rows};
+
+/// What the dispatcher found out before the handler runs.
+#[derive(Clone)]
+pub(crate) struct Inbound {
+    /// Who asks; `None` on public routes, and once taken.
+    pub(crate) caller: Option<banter_chat::Caller>,
+    /// The path's parameters in order, decoded.
+    pub(crate) params: Vec<String>,
+    /// The largest body this route takes, bytes.
+    pub(crate) body_limit: usize,
+}
+
+/// Who asks. A handler that takes it can only stand on a route that authenticates; on a public one
+/// it answers with a fault.
+pub struct Caller(pub banter_chat::Caller);
+
+impl FromRequestParts<Edge> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get_mut::<Inbound>().and_then(|inbound| inbound.caller.take());
+        caller.map(Self).ok_or_else(|| ApiError::Fault("a handler on a public route asks who calls".to_owned()))
+    }
+}
+
+/// The ids a path names, in order: `Path(room): Path<RoomId>`, `Path((room, user)): Path<(RoomId,
+/// UserId)>`. An id that cannot be one is 400 `INVALID_ID`; take a `String` to answer otherwise.
+/// Escapes are decoded; an escape that is none, bytes that are no UTF-8 and NUL are 400 before.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+/// One parameter of a path.
+pub trait Part: Sized {
+    /// Reads it. Errors: 400 `INVALID_ID`.
+    fn part(text: String) -> Result<Self, ApiError>;
+}
+
+impl Part for String {
+    fn part(text: String) -> Result<Self, ApiError> {
+        Ok(text)
+    }
+}
+
+impl Part for UserId {
+    fn part(text: String) -> Result<Self, ApiError> {
+        Ok(Self::parse(text)?)
+    }
+}
+
+impl Part for RoomId {
+    fn part(text: String) -> Result<Self, ApiError> {
+        Ok(Self::parse(text)?)
+    }
+}
+
+impl Part for ObjectId {
+    fn part(text: String) -> Result<Self, ApiError> {
+        Self::parse(&text).ok_or(ApiError::Row(rows::INVALID_ID))
+    }
+}
+
+/// All parameters of a path.
+pub trait FromPath: Sized {
+    /// Reads them. Errors: 400 `INVALID_ID`; a fault if the route has fewer.
+    fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError>;
+}
+
+fn next<T: Part>(params: &mut std::vec::IntoIter<String>) -> Result<T, ApiError> {
+    let text = params.next().ok_or_else(|| ApiError::Fault("a handler asks for a parameter its path has not".to_owned()))?;
+    T::part(text)
+}
+
+macro_rules! single {
+    ($($of:ty),*) => {
+        $(impl FromPath for $of {
+            fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError> {
+                next(params)
+            }
+        })*
+    };
+}
+single!(String, UserId, RoomId, ObjectId);
+
+impl<A: Part, B: Part> FromPath for (A, B) {
+    fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError> {
+        Ok((next(params)?, next(params)?))
+    }
+}
+
+impl<T: FromPath> FromRequestParts<Edge> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
+        let params = parts.extensions.get_mut::<Inbound>().map(|inbound| std::mem::take(&mut inbound.params)).unwrap_or_default();
+        T::from_path(&mut params.into_iter()).map(Self)
+    }
+}
+
+/// The `If-None-Match` of a request, for [`crate::http::answer::tagged`].
+#[derive(Debug, Default)]
+pub struct IfNoneMatch(pub Option<HeaderValue>);
+
+impl IfNoneMatch {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut given = headers.get_all(IF_NONE_MATCH).iter();
+        let first = given.next().cloned();
+        // A list may come in several lines; they are one list.
+        let Some(second) = given.next() else { return Self(first) };
+        let lines = first.iter().chain([second]).chain(given);
+        let texts: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+        Self(HeaderValue::try_from(texts.join(", ")).ok())
+    }
+}
+
+impl FromRequestParts<Edge> for IfNoneMatch {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+/// Reads a moment (ISO 8601 or milliseconds since the epoch), in milliseconds. `None`: it is none.
+#[must_use]
+pub fn moment(text: &str) -> Option<i64> {
+    time::parse(text).ok()
+}
+
+/// [`moment`] in JSON: a whole number of milliseconds, or a text.
+#[must_use]
+pub fn moment_in(value: &serde_json::Value) -> Option<i64> {
+    time::parse_value(value).ok()
+}
+
+/// Decodes percent-escapes. `None`: an escape that is none, bytes that are no UTF-8, or NUL.
+#[must_use]
+pub(crate) fn decoded(text: &str) -> Option<String> {
+    if !text.contains(['%', '\0']) {
+        return Some(text.to_owned());
+    }
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let is_hex = |digit: Option<u8>| digit.is_some_and(|digit| digit.is_ascii_hexdigit());
+        if byte == b'%' && !(is_hex(bytes.next()) && is_hex(bytes.next())) {
+            return None;
+        }
+    }
+    let text = percent_encoding::percent_decode_str(text).decode_utf8().ok()?;
+    (!text.contains('\0')).then(|| text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_decoded_or_refused() {
+        assert_eq!(decoded("a%20b%E4%BD%A0").as_deref(), Some("a b你"));
+        assert_eq!(decoded("a+b").as_deref(), Some("a+b"));
+        for bad in ["%", "%2", "%zz", "a%ff", "%00", "%C3%28", "%+1"] {
+            assert_eq!(decoded(bad), None, "{bad}");
+        }
+    }
+}

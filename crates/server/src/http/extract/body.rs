@@ -1,0 +1,214 @@
+//! Bodies: JSON, forms, and none at all (rest.md 0.3), within limits (R-25).
+
+use std::time::Duration;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+
+use super::{Inbound, form};
+use crate::errors::{ApiError, rows};
+use crate::http::Edge;
+
+/// How deep arrays and objects may nest. Half of what `serde_json` reads, so that what is stored
+/// inside something else can always be read again.
+const MAX_DEPTH: usize = 64;
+
+/// How much of a refused body is read and thrown away, so that a client still writing it gets to
+/// read the answer.
+const DRAINED: usize = 32 << 20;
+
+/// The request's body as `T`: an object in JSON, or a form. No body without a content type is an
+/// empty object. `T` is a struct of the fields the endpoint knows (others are ignored), or
+/// `Map<String, Value>`, where of a key given twice the last one counts.
+///
+/// Refused: 400 `INVALID_BODY` (not JSON, no object, a wrong type, a field of a struct given
+/// twice, deeper than 64, NUL in a text), 408 (too slow), 413 (too large), 415 (another type).
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Edge> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, edge: &Edge) -> Result<Self, ApiError> {
+        let limit = request.extensions().get::<Inbound>().map_or(edge.settings.body_limit, |inbound| inbound.body_limit);
+        let (parts, body) = request.into_parts();
+        let bytes = collect(&parts.headers, body, limit, edge.settings.body_timeout).await?;
+        parse(media_type(&parts.headers).as_deref(), &bytes).map(Self)
+    }
+}
+
+/// The media type, lower-cased, without parameters. `None`: the request names none.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let given = headers.get(CONTENT_TYPE)?;
+    let text = String::from_utf8_lossy(given.as_bytes());
+    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+fn parse<T: DeserializeOwned>(media: Option<&str>, bytes: &[u8]) -> Result<T, ApiError> {
+    match media {
+        Some("application/x-www-form-urlencoded") => {
+            let text = std::str::from_utf8(bytes).map_err(|_| rows::INVALID_BODY)?;
+            form::read(text).map_err(|why| why.map_or(ApiError::Row(rows::INVALID_BODY), wrong))
+        }
+        None | Some("" | "application/json" | "text/json") => parse_json(bytes),
+        Some(other) if other.starts_with("application/") && other.ends_with("+json") => parse_json(bytes),
+        // Some clients name a type and send nothing.
+        Some(_) if bytes.is_empty() => parse_json(bytes),
+        Some(_) => Err(rows::UNSUPPORTED_MEDIA_TYPE.into()),
+    }
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let bytes = match bytes.trim_ascii() {
+        b"" => b"{}",
+        // Without this a struct would also be read from an array of its fields.
+        [b'{', ..] if !is_deep(bytes) && !has_nul(bytes) => bytes,
+        _ => return Err(rows::INVALID_BODY.into()),
+    };
+    serde_json::from_slice(bytes).map_err(|error| {
+        if error.is_data() { wrong(error.to_string()) } else { ApiError::Row(rows::INVALID_BODY) }
+    })
+}
+
+/// 400 that says what was wrong, in serde's words; they quote the caller's own input, so they are
+/// cut short.
+fn wrong(why: String) -> ApiError {
+    rows::INVALID_FIELD.with(why.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
+}
+
+/// Do arrays and objects nest deeper than they may? Counts brackets outside of texts.
+fn is_deep(json: &[u8]) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return true;
+                }
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Does a text in this JSON hold NUL, which no database stores? Looks for the escape `\u0000`; the
+/// bare byte is not JSON.
+#[must_use]
+pub fn has_nul(json: &[u8]) -> bool {
+    const ESCAPED: &[u8] = b"u0000";
+    let mut escaped = false;
+    json.iter().enumerate().any(|(at, byte)| {
+        let here = escaped && json.get(at..).is_some_and(|rest| rest.starts_with(ESCAPED));
+        escaped = *byte == b'\\' && !escaped;
+        here
+    })
+}
+
+/// Reads a body of at most `limit` bytes. `idle`: how long the next piece may take; the whole may
+/// take ten times that.
+async fn collect(headers: &HeaderMap, mut body: axum::body::Body, limit: usize, idle: Duration) -> Result<Bytes, ApiError> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(too_large(body, idle).await);
+    }
+    let whole = async {
+        let mut read = BytesMut::new();
+        let mut first = None::<Bytes>;
+        loop {
+            let frame = tokio::time::timeout(idle, body.frame()).await.map_err(|_| rows::REQUEST_TIMEOUT)?;
+            let Some(frame) = frame else { break };
+            // The client went away or broke the framing: nobody will read this answer.
+            let frame = frame.map_err(|_| rows::INVALID_BODY)?;
+            let Ok(data) = frame.into_data() else { continue };
+            if read.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > limit {
+                return Err(too_large(body, idle).await);
+            }
+            // Most bodies come in one piece, which needs no copy.
+            match first.take() {
+                None if read.is_empty() => first = Some(data),
+                None => read.extend_from_slice(&data),
+                Some(earlier) => {
+                    read.extend_from_slice(&earlier);
+                    read.extend_from_slice(&data);
+                }
+            }
+        }
+        Ok(first.unwrap_or_else(|| read.freeze()))
+    };
+    tokio::time::timeout(idle.saturating_mul(10), whole).await.map_err(|_| rows::REQUEST_TIMEOUT)?
+}
+
+async fn too_large(mut body: axum::body::Body, idle: Duration) -> ApiError {
+    let drain = async {
+        let mut drained = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            drained += frame.data_ref().map_or(0, Bytes::len);
+            if drained > DRAINED {
+                break;
+            }
+        }
+    };
+    // Ended or not, the answer is the same.
+    if tokio::time::timeout(idle.min(Duration::from_secs(5)), drain).await.is_err() {
+        tracing::debug!("a refused body did not end in time");
+    }
+    rows::PAYLOAD_TOO_LARGE.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, Value, json};
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Given {
+        #[serde(default)]
+        name: Option<String>,
+    }
+
+    fn code(result: Result<Map<String, Value>, ApiError>) -> &'static str {
+        result.map_or_else(|error| error.row(banter_domain::moderation::Act::Look).code, |_| "ok")
+    }
+
+    #[test]
+    fn an_empty_body_is_an_empty_object() {
+        for media in [None, Some("application/json"), Some("text/plain")] {
+            assert!(parse::<Map<String, Value>>(media, b"").expect("empty").is_empty(), "{media:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for body in ["[]", "1", "\"a\"", "null", "{", "{\"a\":}", "{} {}", "{\"a\":1e999}", "{\"a\":\"\\ud800\"}"] {
+            assert_eq!(code(parse(Some("application/json"), body.as_bytes())), "INVALID_BODY", "{body}");
+        }
+        assert_eq!(code(parse(Some("application/json"), b"{\"a\":\"\xff\"}")), "INVALID_BODY");
+        assert_eq!(code(parse(Some("application/xml"), b"<a/>")), "UNSUPPORTED_MEDIA_TYPE");
+        assert!(parse::<Given>(None, b"[\"a\"]").is_err(), "a struct is not read from an array");
+        assert!(parse::<Given>(None, b"{\"name\":1}").is_err());
+        assert!(parse::<Given>(None, b"{\"name\":\"a\",\"name\":\"b\"}").is_err());
+        assert_eq!(parse::<Given>(None, b"{\"name\":\"a\",\"x\":1}").expect("a body").name.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn depth_and_nul_are_bounded() {
+        let nested = |depth: usize| format!("{}{}{}", "{\"a\":".repeat(depth), 1, "}".repeat(depth));
+        assert_eq!(code(parse(None, nested(64).as_bytes())), "ok");
+        assert_eq!(code(parse(None, nested(65).as_bytes())), "INVALID_BODY");
+        assert_eq!(code(parse(None, "[".repeat(100_000).as_bytes())), "INVALID_BODY");
+        assert_eq!(code(parse(None, json!({"a": "[[[[".repeat(50)}).to_string().as_bytes())), "ok");
+        assert_eq!(code(parse(None, br#"{"a":"x\u0000"}"#)), "INVALID_BODY");
+        assert_eq!(code(parse(None, br#"{"a":"x\\u0000"}"#)), "ok");
+        assert_eq!(code(parse(None, br#"{"a":"x\\\u0000"}"#)), "INVALID_BODY");
+    }
+}

@@ -1,0 +1,199 @@
+//! The listener: connections in, requests to the dispatcher, and an orderly end.
+//!
+//! HTTP/1.1 and HTTP/2 without TLS on one port; TLS is a proxy's business. A client that is too
+//! slow with its headers is cut off, one whose headers are too many is answered 431 by the HTTP
+//! library.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::Edge;
+use super::connections::Connection;
+use super::dispatch::dispatch;
+
+/// A listening server. Dropped without [`Running::stop`], it goes on until the process ends.
+pub struct Running {
+    /// Where it listens: the real port when 0 was asked.
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+impl Running {
+    /// Stops accepting, answers what was accepted (as long as the settings allow) and returns.
+    pub async fn stop(self) {
+        // If nobody listens any more it has ended already; so has it if the task is gone.
+        drop(self.stop.send(()));
+        drop(self.ended.await);
+    }
+}
+
+/// Listens as the settings say. Errors: the address cannot be had.
+pub(crate) async fn listen(edge: Edge) -> io::Result<Running> {
+    let listener = TcpListener::bind(edge.settings.listen).await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = oneshot::channel();
+    let ended = tokio::spawn(serve(edge, listener, stopped));
+    Ok(Running { address, stop, ended })
+}
+
+async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(edge.settings.header_timeout).max_headers(edge.settings.max_headers);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(200);
+    let http = Arc::new(http);
+    let graceful = GracefulShutdown::new();
+    let house_keeping = tokio::spawn(keep_house(edge.clone()));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut stopped => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = Arc::new(Connection::new(edge.connections.clone(), peer.ip()));
+                tokio::spawn(converse(edge.clone(), http.clone(), stream, connection, graceful.watcher()));
+            }
+            Err(error) => {
+                // Out of files, most likely: those who are connected must go before others come.
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(edge.settings.stop_timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests were not answered before the server stopped");
+    }
+    house_keeping.abort();
+    drop(house_keeping.await);
+    if let Err(error) = edge.chat.house_keeping().await {
+        tracing::warn!(%error, "what was counted lately could not be written down");
+    }
+}
+
+/// What must be done now and then.
+async fn keep_house(edge: Edge) {
+    const OFTEN: Duration = Duration::from_secs(1);
+    /// So many rounds make the hour after which old things are forgotten.
+    const HOUR: u64 = 3600;
+    let mut every = tokio::time::interval(OFTEN);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut round, mut failing) = (0_u64, false);
+    loop {
+        every.tick().await;
+        let mut done = edge.chat.house_keeping().await;
+        if done.is_ok() && round.is_multiple_of(HOUR) {
+            done = edge.chat.forget_the_old().await;
+        }
+        round += 1;
+        // A database that is away is told once, not every second.
+        match &done {
+            Err(error) if !failing => tracing::warn!(%error, "house keeping failed; it is tried again every second"),
+            Ok(()) if failing => tracing::info!("house keeping works again"),
+            _ => {}
+        }
+        failing = done.is_err();
+    }
+}
+
+/// One connection, to its end.
+async fn converse(edge: Edge, http: Arc<Builder<TokioExecutor>>, stream: TcpStream, connection: Arc<Connection>, watcher: Watcher) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection was gone at once");
+        return;
+    }
+    let patience = edge.settings.header_timeout;
+    let wire = TokioIo::new(Wire { stream, connection: connection.clone() });
+    let service = {
+        let connection = connection.clone();
+        service_fn(move |request| dispatch(edge.clone(), connection.clone(), request))
+    };
+    let talk = watcher.watch(http.serve_connection(wire, service).into_owned());
+    let mut talk = pin!(talk);
+    // The library's own patience begins when it knows which protocol is spoken; who says nothing
+    // at all must not hold a socket for ever.
+    let ended = tokio::select! {
+        ended = &mut talk => Some(ended),
+        () = tokio::time::sleep(patience) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None if !connection.is_used() => {
+            connection.lost_patience();
+            return;
+        }
+        None => talk.await,
+    };
+    if let Err(error) = ended {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout) {
+            connection.lost_patience();
+        }
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// The answer to headers that take too long, which the HTTP library leaves to us.
+const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// A connection's bytes. It knows whether somebody is in the middle of saying something, so that
+/// a client that was too slow with its headers is told, and one that was merely idle is not.
+struct Wire {
+    stream: TcpStream,
+    connection: Arc<Connection>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.connection.is_owed_a_word() {
+            // As much as fits; who does not read it is cut off all the same.
+            drop(self.stream.try_write(TOO_SLOW));
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.connection.spoke();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

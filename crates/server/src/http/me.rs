@@ -1,0 +1,80 @@
+//! One's own account: `/me`.
+
+use axum::extract::State;
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use banter_domain::id::RoomId;
+use banter_domain::moderation::Act;
+use serde_json::json;
+
+use super::Edge;
+use super::answer::Answer;
+use super::extract::{Caller, Path, Query};
+use super::limits_of_fields as limits;
+use super::routes::{Kind, Param, Route, Shape};
+use super::users::show;
+use super::view::sample;
+use super::view::user::FullUser;
+use crate::errors::{ApiError, rows};
+
+/// The routes of this file.
+pub fn routes() -> Vec<Route> {
+    let account = |route: Route| {
+        route.tag("Me").answer(Shape::of::<FullUser<'_>>()).example(sample::answer(&sample::account_shown()))
+    };
+    let mutes = |route: Route| {
+        account(route)
+            .text("Muting stops notifications and nothing else. Doing it twice changes nothing.")
+            .param(Param::path("room", "Which room"))
+            .errors(&[rows::ROOM_NOT_FOUND])
+    };
+    vec![
+        account(Route::new(Act::MindOwn, Method::GET, "/me", me))
+            .summary("Read one's own account")
+            .errors(&[rows::USER_NOT_FOUND]),
+        mutes(Route::new(Act::MindOwn, Method::POST, "/me/mute/{room}", mute).summary("Mute a room")),
+        mutes(Route::new(Act::MindOwn, Method::DELETE, "/me/mute/{room}", unmute).summary("Unmute a room")),
+        Route::new(Act::MindOwn, Method::GET, "/me/badge", badge)
+            .tag("Me")
+            .summary("Count what one has not read")
+            .text("Over the active rooms one is in.")
+            .param(Param::query("roomTags", Kind::Text, "Only rooms with this tag; may be repeated: with all of them"))
+            .answer(Shape::object("Badge").required("badge", Kind::Integer, "Messages not read"))
+            .example(sample::answer(&json!({"badge": 3})))
+            .errors(&[rows::INVALID_ROOM_TAGS]),
+    ]
+}
+
+/// `GET /me`
+async fn me(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
+    let account = edge.chat.account(&caller).await?;
+    Ok(show(&caller, &account))
+}
+
+/// `POST /me/mute/{room}`
+async fn mute(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(room): Path<RoomId>,
+) -> Result<Response, ApiError> {
+    let account = edge.chat.mute(&caller, &caller.user(), &room, true, false).await?;
+    Ok(show(&caller, &account))
+}
+
+/// `DELETE /me/mute/{room}`
+async fn unmute(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(room): Path<RoomId>,
+) -> Result<Response, ApiError> {
+    let account = edge.chat.mute(&caller, &caller.user(), &room, false, false).await?;
+    Ok(show(&caller, &account))
+}
+
+/// `GET /me/badge`
+async fn badge(State(edge): State<Edge>, Caller(caller): Caller, query: Query) -> Result<Response, ApiError> {
+    let tags: Vec<String> = query.all("roomTags").map(str::to_owned).collect();
+    let tags = limits::tags("roomTags", tags).map_err(|_| rows::INVALID_ROOM_TAGS)?;
+    let badge = edge.chat.badge(&caller, &tags).await?;
+    Ok(Answer(json!({"badge": badge})).into_response())
+}

@@ -1,0 +1,421 @@
+//! Messages: sending, editing, recalling, listing, deleting, pinning, reacting.
+
+mod batch;
+mod words;
+
+use axum::extract::State;
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use banter_chat::{Anchor, MessagesQuery, TimeField};
+use banter_domain::id::{ObjectId, RoomId, UserId};
+use banter_domain::message::{Kind as MessageKind, Message};
+use banter_domain::moderation::Act;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::Edge;
+use super::answer::{Answer, AnswerSaying};
+use super::extract::{Body, Caller, Path, Query};
+use super::limits_of_fields::{self as limits, bad, missing, take_flag};
+use super::routes::{Auth, Kind, Param, Route, Shape};
+use super::view::message::MessageView;
+use super::view::sample;
+use super::view::time::Iso;
+use crate::errors::{ApiError, Row, rows};
+
+/// Entries of a page of messages when the request names no limit.
+const PAGE: usize = 20;
+
+/// What a sender may meet.
+const REFUSED: [Row; 5] =
+    [rows::INVALID_MESSAGE_FORMAT, rows::NOT_IN_ROOM, rows::USER_BANNED, rows::USER_BLOCKED, rows::ROOM_FROZEN];
+
+/// The routes of this file.
+pub fn routes() -> Vec<Route> {
+    let message = |route: Route| {
+        route.tag("Messages").answer(Shape::of::<MessageView<'_>>()).example(sample::answer(&sample::message_shown()))
+    };
+    let of_message = |route: Route| message(route).param(Param::path("id", "Which message"));
+    let pins = [rows::PIN_SUPERUSER_ONLY, rows::USER_BANNED, rows::USER_BLOCKED, rows::MESSAGE_NOT_FOUND];
+    let reactions =
+        [rows::NOT_ROOM_MEMBER, rows::USER_BANNED, rows::USER_BLOCKED, rows::ROOM_FROZEN, rows::MESSAGE_NOT_FOUND];
+    vec![
+        message(Route::new(Act::Send, Method::POST, "/rooms/{id}/message", post))
+            .auth(Auth::Either)
+            .summary("Send a message; edit or recall one")
+            .text(
+                "Without `_id` a new message. With `_id`, the words of that message change; with `messageType` `recall` \
+                 besides, it is taken back. An API key sends as `sender`, or as the platform's own client.",
+            )
+            .param(Param::path("id", "Which room"))
+            .body(
+                words_shape("SentMessage")
+                    .field("_id", Kind::Id, "Edit or recall this message")
+                    .field("sender", Kind::Id, "API key: who sends")
+                    .field("force", Kind::Flag, "API key: past the sender's bans and blocks; it is recorded"),
+            )
+            .large_body()
+            .body_example(json!({"messageType": "text", "message": "Gladly, bbb", "mentions": ["bbb"]}))
+            .errors(&REFUSED)
+            .errors(&[rows::AUTHOR_ONLY, rows::MESSAGE_NOT_FOUND, rows::ROOM_NOT_FOUND, rows::USER_NOT_FOUND]),
+        message(Route::new(Act::Send, Method::POST, "/messages", send))
+            .auth(Auth::ApiKey)
+            .clients_get(rows::REJECTED_API_KEY)
+            .strangers_get(rows::REJECTED_API_KEY)
+            .summary("Send a message as the platform")
+            .text("The sender need not be in the room, but his bans and blocks hold unless it is forced. `sender` is an id in the answer.")
+            .body(
+                words_shape("PlatformMessage")
+                    .required("room", Kind::Id, "Where")
+                    .required("sender", Kind::Id, "Who sends")
+                    .field("push", Kind::Flag, "Taken and not yet used: there is no push delivery")
+                    .field("skipTotalBadge", Kind::Flag, "Taken and not yet used: there is no push delivery")
+                    .field("force", Kind::Flag, "Past the sender's bans and blocks; it is recorded"),
+            )
+            .large_body()
+            .body_example(json!({"room": "demo-room", "sender": "aaa", "message": "Welcome", "messageType": "text"}))
+            .errors(&REFUSED)
+            .errors(&[rows::MISSING_PARAMETER, rows::ROOM_NOT_FOUND, rows::USER_NOT_FOUND]),
+        batch::route(),
+        listing(),
+        Route::new(Act::DeleteMessages, Method::DELETE, "/rooms/{roomID}/messages/{messageID}", delete)
+            .auth(Auth::Either)
+            .tag("Messages")
+            .summary("Delete a message for everybody, or all of a room")
+            .param(Param::path("roomID", "Which room"))
+            .param(Param::path("messageID", "Which message, or `_all`"))
+            .answer(deleted_shape())
+            .example(json!({"RC": 0, "RM": "Message deleted successfully", "result": {
+                "deletedCount": 1, "roomID": "demo-room", "messageID": "610aafe20000000000000001", "deletedBy": "aaa",
+                "deletedAt": "2021-08-04T15:18:10.735Z",
+            }}))
+            .errors(&[
+                rows::DELETE_MESSAGE_SUPERUSER_ONLY,
+                rows::USER_BANNED,
+                rows::USER_BLOCKED,
+                rows::MESSAGE_NOT_FOUND,
+                rows::ROOM_NOT_FOUND,
+            ]),
+        of_message(Route::new(Act::Pin, Method::POST, "/messages/{id}/pin", pin))
+            .auth(Auth::Either)
+            .summary("Pin a message")
+            .text("A room has one pinned message: pinning replaces it.")
+            .errors(&pins),
+        of_message(Route::new(Act::Pin, Method::DELETE, "/messages/{id}/pin", unpin))
+            .auth(Auth::Either)
+            .summary("Unpin a message")
+            .errors(&pins),
+        of_message(Route::new(Act::React, Method::POST, "/messages/{id}/reaction", react))
+            .summary("React to a message")
+            .text("Reacting twice with the same changes nothing.")
+            .body(Shape::object("Reacting").required("reaction", Kind::Text, "With what, 1 to 64 characters"))
+            .body_example(json!({"reaction": "like"}))
+            .errors(&reactions)
+            .errors(&[rows::MISSING_PARAMETER]),
+        of_message(Route::new(Act::React, Method::DELETE, "/messages/{id}/reaction", unreact))
+            .summary("Take a reaction back")
+            .param(Param::query("reaction", Kind::Text, "Which, 1 to 64 characters").required())
+            .errors(&reactions)
+            .errors(&[rows::MISSING_PARAMETER]),
+    ]
+}
+
+fn listing() -> Route {
+    Route::new(Act::ReadMessages, Method::GET, "/rooms/{id}/messages/v3", list)
+        .auth(Auth::Either)
+        .tag("Messages")
+        .summary("List a room's messages")
+        .text("Newest first. A page that begins at a message has that message as its first entry.")
+        .param(Param::path("id", "Which room"))
+        .param(Param::query("beforeMessage", Kind::Id, "From this message to older ones"))
+        .param(Param::query("afterMessage", Kind::Id, "From this message to newer ones"))
+        .param(Param::query("limit", Kind::Integer, "1 to 1,000, default 20"))
+        .param(Param::query("afterTime", Kind::TimeOrMs, "Only those whose time is after this"))
+        .param(Param::query(
+            "timeRangeField",
+            Kind::OneOf(&["updatedAt", "createdAt", "messageTime"]),
+            "Which time; default `updatedAt`",
+        ))
+        .param(Param::query("sortOrder", Kind::OneOf(&["asc", "desc"]), "Default `desc`; after a message `asc`"))
+        .answer(Shape::page("Messages", Shape::of::<MessageView<'_>>()).required(
+            "userDeletedIDs",
+            Kind::Ids,
+            "Messages of the page's range that the caller deleted for himself",
+        ))
+        .example(sample::answer(&json!({"totalCount": 1, "data": [sample::message_shown()], "userDeletedIDs": []})))
+        .errors(&[rows::INVALID_QUERY_PARAMETER, rows::NOT_IN_ROOM, rows::ROOM_NOT_FOUND])
+}
+
+/// The fields every kind of sending takes.
+fn words_shape(name: &'static str) -> Shape {
+    Shape::object(name)
+        .text("Fields not named here are dropped")
+        .field(
+            "messageType",
+            Kind::Text,
+            "`text` by default; `image`, `sticker`, `file`, …, or a type of the app's own; at most 64 characters",
+        )
+        .field(
+            "message",
+            Kind::Any,
+            "What it says: a text of at most 65,536 characters, or any JSON in types that are not text",
+        )
+        .field("mentions", Kind::Ids, "Users it names, at most 1,000")
+        .field("reply", Kind::Id, "The message it answers")
+        .field("extra", Kind::Any, "An object, or a JSON text of one; comes back as it came")
+        .field("originalUrl", Kind::Text, "Of a picture, video, sound or file")
+        .field("thumbnailUrl", Kind::Text, "Of a picture or video")
+        .field("width", Kind::Number, "Of a picture or video")
+        .field("height", Kind::Number, "Of a picture or video")
+        .field("images", Kind::Any, "Pictures: a list of `{originalUrl, thumbnailUrl, width, height}`, at most 100")
+        .field("duration", Kind::Number, "Of a video, sound or call, seconds")
+        .field("latitude", Kind::Number, "Of a place")
+        .field("longitude", Kind::Number, "Of a place")
+        .field("sticker", Kind::Text, "A sticker's name or address")
+        .field("url", Kind::Text, "An address")
+        .field("template", Kind::Any, "An object or a JSON text")
+        .field("contents", Kind::Any, "An object or a JSON text")
+        .field("rtcSession", Kind::Any, "Of a call")
+}
+
+fn deleted_shape() -> Shape {
+    Shape::object("DeletedMessages")
+        .required("deletedCount", Kind::Integer, "How many")
+        .required("roomID", Kind::Id, "In which room")
+        .required("messageID", Kind::Id, "Which, or `_all`")
+        .required("deletedBy", Kind::Id, "By whom")
+        .required("deletedAt", Kind::Time, "When")
+}
+
+fn show(caller: &banter_chat::Caller, message: &Message) -> Response {
+    Answer(MessageView::of(&caller.app.id, message)).into_response()
+}
+
+/// In whose name an API key sends, and whether past his bans and blocks.
+fn sender_and_force(fields: &mut Map<String, Value>) -> Result<(Option<UserId>, bool), ApiError> {
+    let sender = match fields.remove("sender") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(sender)) => Some(UserId::parse(sender)?),
+        Some(_) => return Err(bad("sender", "a text")),
+    };
+    Ok((sender, take_flag(fields, "force")?.unwrap_or(false)))
+}
+
+/// `POST /rooms/{id}/message`
+async fn post(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(room): Path<RoomId>,
+    Body(mut fields): Body<Map<String, Value>>,
+) -> Result<Response, ApiError> {
+    let message = match id_of(&mut fields)? {
+        Some(id) if fields.get("messageType").is_some_and(|kind| kind == MessageKind::Recall.name()) => {
+            edge.chat.recall(&caller, &room, id).await
+        }
+        Some(id) => edge.chat.edit(&caller, &room, id, words::edit(fields)?).await,
+        None if caller.is_platform() => {
+            let (sender, force) = sender_and_force(&mut fields)?;
+            edge.chat.send(&caller, &room, words::new(fields)?, sender, force).await
+        }
+        None => edge.chat.send(&caller, &room, words::new(fields)?, None, false).await,
+    };
+    // To a user, a room he is not in and no room are the same.
+    let message = message.map_err(|error| match ApiError::from(error) {
+        error if caller.is_platform() => error,
+        error => error.no_room_is(rows::NOT_IN_ROOM),
+    })?;
+    Ok(show(&caller, &message))
+}
+
+/// Clients never choose the id of a new message, so one that cannot be is unknown.
+fn id_of(fields: &mut Map<String, Value>) -> Result<Option<ObjectId>, ApiError> {
+    match fields.remove("_id") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(id)) => Ok(Some(ObjectId::parse(&id).ok_or(rows::MESSAGE_NOT_FOUND)?)),
+        Some(_) => Err(rows::INVALID_MESSAGE_FORMAT.into()),
+    }
+}
+
+/// `POST /messages`
+async fn send(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Body(mut fields): Body<Map<String, Value>>,
+) -> Result<Response, ApiError> {
+    for name in ["room", "sender", "message", "messageType"] {
+        if fields.get(name).is_none_or(Value::is_null) {
+            return Err(missing(name));
+        }
+    }
+    let Some(Value::String(room)) = fields.remove("room") else { return Err(bad("room", "a text")) };
+    let room = RoomId::parse(room)?;
+    let (sender, force) = sender_and_force(&mut fields)?;
+    let message = edge.chat.send(&caller, &room, words::new(fields)?, sender, force).await?;
+    Ok(Answer(MessageView::with_sender_id(&caller.app.id, &message)).into_response())
+}
+
+#[derive(Serialize)]
+struct Listing<'a> {
+    #[serde(rename = "totalCount")]
+    total: i64,
+    data: Vec<MessageView<'a>>,
+    #[serde(rename = "userDeletedIDs")]
+    user_deleted: [&'a str; 0],
+}
+
+/// `GET /rooms/{id}/messages/v3`
+async fn list(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(room): Path<RoomId>,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let page = edge.chat.messages(&caller, &room, asked(&query)?).await?;
+    let data = page.data.iter().map(|message| MessageView::of(&caller.app.id, message)).collect();
+    Ok(Answer(Listing { total: page.total, data, user_deleted: [] }).into_response())
+}
+
+fn asked(query: &Query) -> Result<MessagesQuery, ApiError> {
+    let refused = |name: &str| rows::INVALID_QUERY_PARAMETER.with(name);
+    let message = |name: &str| {
+        let given = query.one(name)?.filter(|id| !id.is_empty());
+        given.map(|id| ObjectId::parse(id).ok_or_else(|| refused(name))).transpose()
+    };
+    let anchor = match (message("beforeMessage")?, message("afterMessage")?) {
+        (None, None) => None,
+        (Some(id), None) => Some(Anchor::Before(id)),
+        (None, Some(id)) => Some(Anchor::After(id)),
+        (Some(_), Some(_)) => return Err(refused("afterMessage")),
+    };
+    let ascending = match query.one("sortOrder")? {
+        None | Some("") => matches!(anchor, Some(Anchor::After(_))),
+        Some("asc") => true,
+        Some("desc") => false,
+        Some(_) => return Err(refused("sortOrder")),
+    };
+    let field = match query.one("timeRangeField")? {
+        None | Some("" | "updatedAt") => TimeField::Updated,
+        Some("createdAt") => TimeField::Created,
+        Some("messageTime") => TimeField::Message,
+        Some(_) => return Err(refused("timeRangeField")),
+    };
+    let after_time = query.moment("afterTime")?.map(|ms| (field, ms));
+    Ok(MessagesQuery { anchor, ascending, limit: limits::limit(query, PAGE, limits::PAGE)?, after_time })
+}
+
+/// `DELETE /rooms/{roomID}/messages/{messageID}`
+async fn delete(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path((room, which)): Path<(RoomId, String)>,
+) -> Result<Response, ApiError> {
+    let (said, deleted) = if which == "_all" {
+        ("All messages deleted successfully", edge.chat.delete_all_messages(&caller, &room).await?)
+    } else {
+        let id = ObjectId::parse(&which).ok_or(rows::INVALID_ID)?;
+        ("Message deleted successfully", edge.chat.delete_message(&caller, &room, id).await?)
+    };
+    let result = json!({
+        "deletedCount": deleted.count,
+        "roomID": room.as_str(),
+        "messageID": which,
+        "deletedBy": caller.user().as_str(),
+        "deletedAt": Iso::of(deleted.at_ms),
+    });
+    Ok(AnswerSaying(said, result).into_response())
+}
+
+/// `POST /messages/{id}/pin`
+async fn pin(State(edge): State<Edge>, Caller(caller): Caller, Path(id): Path<ObjectId>) -> Result<Response, ApiError> {
+    let message = edge.chat.pin(&caller, id, true).await?;
+    Ok(show(&caller, &message))
+}
+
+/// `DELETE /messages/{id}/pin`
+async fn unpin(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(id): Path<ObjectId>,
+) -> Result<Response, ApiError> {
+    let message = edge.chat.pin(&caller, id, false).await?;
+    Ok(show(&caller, &message))
+}
+
+#[derive(Deserialize)]
+struct Reacting {
+    reaction: Option<String>,
+}
+
+/// `POST /messages/{id}/reaction`
+async fn react(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(id): Path<ObjectId>,
+    Body(body): Body<Reacting>,
+) -> Result<Response, ApiError> {
+    let reaction = reaction(body.reaction)?;
+    let message = edge.chat.react(&caller, id, &reaction, true).await?;
+    Ok(show(&caller, &message))
+}
+
+/// `DELETE /messages/{id}/reaction`
+async fn unreact(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(id): Path<ObjectId>,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let reaction = reaction(query.one("reaction")?.map(str::to_owned))?;
+    let message = edge.chat.react(&caller, id, &reaction, false).await?;
+    Ok(show(&caller, &message))
+}
+
+fn reaction(given: Option<String>) -> Result<String, ApiError> {
+    let reaction = given.ok_or_else(|| missing("reaction"))?;
+    if limits::is_name(&reaction, limits::REACTION) {
+        return Ok(reaction);
+    }
+    Err(bad("reaction", &format!("1 to {} characters without control characters", limits::REACTION)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "5f890cf37d980e06f6aaf349";
+
+    fn reads(text: &str) -> Result<MessagesQuery, ApiError> {
+        asked(&Query::parse(text).unwrap())
+    }
+
+    #[test]
+    fn pages_begin_where_the_clients_expect() {
+        let bare = reads("limit=30").unwrap();
+        assert!(bare.anchor.is_none() && !bare.ascending && bare.limit == 30);
+        let before = reads(&format!("limit=30&beforeMessage={ID}&sortOrder=desc")).unwrap();
+        assert!(matches!(before.anchor, Some(Anchor::Before(_))) && !before.ascending);
+        let after = reads(&format!("afterMessage={ID}&sortOrder=asc")).unwrap();
+        assert!(matches!(after.anchor, Some(Anchor::After(_))) && after.ascending && after.limit == 20);
+        assert!(reads(&format!("afterMessage={ID}")).unwrap().ascending);
+        let since = reads("afterTime=2020-10-15T03:50:04Z&timeRangeField=createdAt").unwrap();
+        assert!(matches!(since.after_time, Some((TimeField::Created, 1_602_733_804_000))));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let both = format!("beforeMessage={ID}&afterMessage={ID}");
+        for bad in [
+            "limit=0",
+            "limit=1001",
+            "limit=-1",
+            "beforeMessage=x",
+            "afterMessage=5f89",
+            "sortOrder=up",
+            "timeRangeField=seen",
+            "afterTime=soon",
+            &both,
+        ] {
+            assert_eq!(reads(bad).unwrap_err().row(Act::ReadMessages).code, "INVALID_QUERY", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What a message's body says, read field by field: only what is documented gets through, each
+//! field in its type, because a client dies of a field it cannot cast.
+
+use banter_chat::Words;
+use banter_domain::id::{ObjectId, UserId};
+use banter_domain::message::Kind;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use crate::errors::{ApiError, rows};
+use crate::http::limits_of_fields as limits;
+use crate::http::view::message::ECHOED;
+
+const MALFORMED: ApiError = ApiError::Row(rows::INVALID_MESSAGE_FORMAT);
+
+/// Types that clients draw from fields only the server fills in, or never store.
+const SERVERS_OWN: [&str; 4] = ["cancelInvitations", "deleteMembers", "ai_streaming", "typing"];
+
+/// Types that clients cannot draw without `extra`.
+const NEEDS_EXTRA: [&str; 2] = ["payment", "payment-select"];
+
+/// A new message. Errors: 400 `INVALID_MESSAGE_FORMAT`.
+pub(super) fn new(mut fields: Map<String, Value>) -> Result<Words, ApiError> {
+    let kind = kind(fields.remove("messageType"))?;
+    if kind.as_deref() == Some(Kind::Recall.name()) {
+        return Err(MALFORMED);
+    }
+    let text = fields.remove("message").filter(|text| !text.is_null());
+    let text = match (text, kind.as_deref()) {
+        (Some(text), None | Some("text")) => plain(text)?,
+        (Some(text), Some(_)) => said(text)?,
+        (None, None | Some("text")) => return Err(MALFORMED),
+        // Clients show an unknown type as text, and take the text for granted.
+        (None, Some(_)) => Value::from(""),
+    };
+    let rest = rest(fields)?;
+    if kind.as_deref().is_some_and(|kind| NEEDS_EXTRA.contains(&kind))
+        && !rest.body.get("extra").is_some_and(Value::is_object)
+    {
+        return Err(MALFORMED);
+    }
+    Ok(Words { kind, text, ..rest })
+}
+
+/// New words for a message that is there. Its type stays, so they are text: nobody knows here
+/// whether the type could hold anything else. Errors: 400 `INVALID_MESSAGE_FORMAT`.
+pub(super) fn edit(mut fields: Map<String, Value>) -> Result<Words, ApiError> {
+    kind(fields.remove("messageType"))?;
+    let text = match fields.remove("message") {
+        None | Some(Value::Null) => Value::Null,
+        Some(text) => plain(text)?,
+    };
+    let rest = rest(fields)?;
+    if text.is_null() && rest.body.is_empty() && rest.mentions.is_empty() {
+        return Err(MALFORMED);
+    }
+    Ok(Words { kind: None, text, reply: None, ..rest })
+}
+
+fn kind(given: Option<Value>) -> Result<Option<String>, ApiError> {
+    match given {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(kind)) => {
+            let refused = Kind::is_system(&kind) || SERVERS_OWN.contains(&kind.as_str());
+            if refused || !limits::is_name(&kind, limits::MESSAGE_TYPE) { Err(MALFORMED) } else { Ok(Some(kind)) }
+        }
+        Some(_) => Err(MALFORMED),
+    }
+}
+
+/// Words of a text: numbers and flags become text, since clients take nothing else.
+fn plain(text: Value) -> Result<Value, ApiError> {
+    match said(text)? {
+        Value::String(text) if text.is_empty() => Err(MALFORMED),
+        text @ Value::String(_) => Ok(text),
+        _ => Err(MALFORMED),
+    }
+}
+
+/// Words of another type: a text, or an object or list as it came.
+fn said(text: Value) -> Result<Value, ApiError> {
+    let text = match text {
+        Value::Bool(_) | Value::Number(_) => Value::String(text.to_string()),
+        text => text,
+    };
+    let fits = match &text {
+        Value::String(text) => limits::fits(text, limits::MESSAGE),
+        other => other.to_string().len() <= limits::MESSAGE,
+    };
+    if fits { Ok(text) } else { Err(MALFORMED) }
+}
+
+/// Everything but type and text.
+fn rest(mut fields: Map<String, Value>) -> Result<Words, ApiError> {
+    let reply = match fields.remove("reply") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) => Some(ObjectId::parse(&id).ok_or(MALFORMED)?),
+        Some(_) => return Err(MALFORMED),
+    };
+    let mentions = match fields.remove("mentions") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(given) => mentioned(given)?,
+    };
+    let extra = fields.remove("extra");
+    fields.retain(|name, value| ECHOED.contains(&name.as_str()) && !value.is_null());
+    for (name, value) in &mut fields {
+        check(name, value)?;
+    }
+    match extra {
+        None | Some(Value::Null) => {}
+        // Some SDKs send it empty, and parse what they get back.
+        Some(Value::String(text)) if text.is_empty() => {}
+        Some(extra) if is_extra(&extra) => drop(fields.insert("extra".to_owned(), extra)),
+        Some(_) => return Err(MALFORMED),
+    }
+    if Value::Object(fields.clone()).to_string().len() > limits::MESSAGE_FIELDS {
+        return Err(MALFORMED);
+    }
+    Ok(Words { kind: None, text: Value::Null, body: fields, reply, mentions })
+}
+
+fn mentioned(given: Value) -> Result<Vec<UserId>, ApiError> {
+    let ids: Vec<String> = serde_json::from_value(given).map_err(|_| MALFORMED)?;
+    if ids.len() > limits::MENTIONS {
+        return Err(MALFORMED);
+    }
+    let mut users = Vec::with_capacity(ids.len());
+    for id in ids {
+        let user = UserId::parse(id).map_err(|_| MALFORMED)?;
+        // Naming somebody twice is naming him.
+        if !users.contains(&user) {
+            users.push(user);
+        }
+    }
+    Ok(users)
+}
+
+/// An object, or a JSON text of one as mobile clients send it. It comes back as it came.
+fn is_extra(extra: &Value) -> bool {
+    match extra {
+        Value::Object(_) => true,
+        Value::String(text) => serde_json::from_str::<Map<String, Value>>(text).is_ok(),
+        _ => false,
+    }
+}
+
+/// One accepted field, in its type.
+fn check(name: &str, value: &mut Value) -> Result<(), ApiError> {
+    let good = match name {
+        "originalUrl" | "thumbnailUrl" | "sticker" | "url" => value.is_string(),
+        "width" | "height" | "duration" | "latitude" | "longitude" => value.is_number(),
+        "images" => images(value),
+        "template" | "contents" => match value {
+            Value::String(text) => serde_json::from_str::<IgnoredAny>(text).is_ok(),
+            value => value.is_object() || value.is_array(),
+        },
+        _ => true,
+    };
+    if good { Ok(()) } else { Err(MALFORMED) }
+}
+
+/// Objects with the documented fields; others are dropped from them as from the message.
+fn images(value: &mut Value) -> bool {
+    let Some(images) = value.as_array_mut().filter(|images| images.len() <= limits::IMAGES) else { return false };
+    images.iter_mut().all(|image| {
+        let Some(image) = image.as_object_mut() else { return false };
+        image.retain(|name, value| {
+            ["originalUrl", "thumbnailUrl", "width", "height"].contains(&name.as_str()) && !value.is_null()
+        });
+        image.iter().all(|(name, value)| if name.ends_with("Url") { value.is_string() } else { value.is_number() })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn reads(body: Value) -> Option<Words> {
+        new(body.as_object().cloned().unwrap()).ok()
+    }
+
+    fn edits(body: Value) -> Option<Words> {
+        edit(body.as_object().cloned().unwrap()).ok()
+    }
+
+    #[test]
+    fn what_the_web_client_sends_is_understood() {
+        let words = reads(json!({
+            "roomId": "den", "messageType": "text", "message": "hello", "reply": null, "mentions": ["bob", "bob"],
+            "video": {"thumb": "data:"}, "files": [], "id": 7,
+        }))
+        .unwrap();
+        assert_eq!((words.kind.as_deref(), words.text), (Some("text"), json!("hello")));
+        assert_eq!(words.mentions.len(), 1);
+        assert!(words.body.is_empty(), "unknown fields are dropped: {:?}", words.body);
+    }
+
+    #[test]
+    fn numbers_in_a_text_become_text() {
+        assert_eq!(reads(json!({"message": 1_111_234})).unwrap().text, "1111234");
+        assert_eq!(reads(json!({"message": true, "messageType": "text"})).unwrap().text, "true");
+        assert_eq!(reads(json!({"message": {"a": 1}, "messageType": "custom"})).unwrap().text, json!({"a": 1}));
+        assert_eq!(reads(json!({"messageType": "sticker", "sticker": "FunFunFamily-3"})).unwrap().text, "");
+    }
+
+    #[test]
+    fn extra_comes_back_as_it_came() {
+        for extra in [json!({"bytes": 1}), json!("{\"bytes\": 1}")] {
+            let words = reads(json!({"messageType": "file", "originalUrl": "u", "extra": extra})).unwrap();
+            assert_eq!(words.body.get("extra"), Some(&extra));
+        }
+        for extra in [json!("no json"), json!([1]), json!(1), json!("[1]")] {
+            assert!(reads(json!({"messageType": "file", "extra": extra})).is_none(), "{extra}");
+        }
+        assert!(reads(json!({"messageType": "payment"})).is_none());
+    }
+
+    #[test]
+    fn images_keep_their_documented_fields() {
+        let words =
+            reads(json!({"messageType": "image", "images": [{"originalUrl": "u", "width": 1, "blob": "x"}]})).unwrap();
+        assert_eq!(words.body.get("images"), Some(&json!([{"originalUrl": "u", "width": 1}])));
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let long = "é".repeat(limits::MESSAGE + 1);
+        for body in [
+            json!({}),
+            json!({"message": ""}),
+            json!({"message": null}),
+            json!({"message": ["a"]}),
+            json!({"message": {"a": 1}, "messageType": "text"}),
+            json!({"message": "a", "messageType": 1}),
+            json!({"message": "a", "messageType": ""}),
+            json!({"message": "a", "messageType": "addMember"}),
+            json!({"message": "a", "messageType": "joinRoom"}),
+            json!({"message": "a", "messageType": "recall"}),
+            json!({"message": "a", "messageType": "typing"}),
+            json!({"message": "a", "reply": "not an id"}),
+            json!({"message": "a", "reply": {"_id": "5f890cf37d980e06f6aaf349"}}),
+            json!({"message": "a", "mentions": "bob"}),
+            json!({"message": "a", "mentions": [1]}),
+            json!({"message": "a", "mentions": ["a/b"]}),
+            json!({"message": "a", "originalUrl": 1}),
+            json!({"message": "a", "width": "1"}),
+            json!({"message": "a", "images": {}}),
+            json!({"message": "a", "images": [1]}),
+            json!({"message": "a", "images": [{"width": "1"}]}),
+            json!({"message": "a", "template": "no json"}),
+            json!({"message": long}),
+            json!({"message": "a", "thumbnailUrl": "x".repeat(limits::MESSAGE_FIELDS)}),
+        ] {
+            assert!(reads(body.clone()).is_none(), "{}", &body.to_string()[..body.to_string().len().min(80)]);
+        }
+        assert!(reads(json!({"message": "é".repeat(limits::MESSAGE)})).is_some());
+        assert!(reads(json!({"message": "control \u{7} and\ttab"})).is_some());
+    }
+
+    #[test]
+    fn an_edit_changes_words_and_never_the_type() {
+        let words = edits(json!({"message": 5, "messageType": "custom", "reply": "5f890cf37d980e06f6aaf349"})).unwrap();
+        assert_eq!((words.kind, words.text, words.reply), (None, json!("5"), None));
+        assert!(edits(json!({"extra": {"a": 1}})).is_some());
+        for body in [json!({}), json!({"message": {}}), json!({"message": ""}), json!({"messageType": "text"})] {
+            assert!(edits(body.clone()).is_none(), "{body}");
+        }
+    }
+}

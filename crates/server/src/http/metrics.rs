@@ -1,0 +1,136 @@
+//! What is counted, for Prometheus at `/metrics`.
+//!
+//! Nothing here is a constant, and no label holds an id: label values are routes, methods,
+//! statuses and error codes.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::routes::Route;
+
+/// Seconds, from a kept answer to a client's patience.
+const BUCKETS: [f64; 12] = [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Endpoint {
+    method: &'static str,
+    route: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Operation {
+    operation: &'static str,
+}
+
+/// The counters of this process.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    refusals: Family<Reason, Counter>,
+    connections: Gauge,
+    blocks: Gauge,
+    bans: Gauge,
+    /// By place in the route table, so that a request finds its own without a lookup.
+    routes: Vec<OfRoute>,
+    unknown: OfRoute,
+}
+
+struct OfRoute {
+    endpoint: Endpoint,
+    latency: Histogram,
+    /// The statuses nearly all answers have.
+    ok: Counter,
+    unchanged: Counter,
+}
+
+impl Metrics {
+    /// Counters at zero, for these routes.
+    #[must_use]
+    pub fn new(routes: &[Route]) -> Self {
+        let mut registry = Registry::with_prefix("banter");
+        let requests = Family::<Answered, Counter>::default();
+        registry.register("http_requests", "Requests answered, by route and status", requests.clone());
+        let latency = Family::<Endpoint, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
+        registry.register_with_unit("http_request_duration", "From a request's header to its answer's", Unit::Seconds, latency.clone());
+        let refusals = Family::<Reason, Counter>::default();
+        registry.register("refusals", "Acts refused (403), by error code", refusals.clone());
+        let connections = Gauge::default();
+        registry.register("open_connections", "Open connections", connections.clone());
+        let blocks = Gauge::default();
+        registry.register("active_blocks", "Blocks that hold, in all apps", blocks.clone());
+        let bans = Gauge::default();
+        registry.register("active_bans", "Bans that hold, in all apps", bans.clone());
+        let of = |method: &'static str, route: &'static str| {
+            let endpoint = Endpoint { method, route };
+            let counter = |status| requests.get_or_create_owned(&Answered { method, route, status });
+            OfRoute { latency: latency.get_or_create_owned(&endpoint), ok: counter(200), unchanged: counter(304), endpoint }
+        };
+        let unknown = of("other", "none");
+        let routes = routes.iter().map(|route| of(name(&route.method), route.path)).collect();
+        Self { registry, requests, refusals, connections, blocks, bans, routes, unknown }
+    }
+
+    /// A request was answered. `route`: its place in the table; `None`: no route was found.
+    pub(crate) fn answered(&self, route: Option<usize>, status: u16, took: Duration) {
+        let of = route.and_then(|index| self.routes.get(index)).unwrap_or(&self.unknown);
+        of.latency.observe(took.as_secs_f64());
+        match status {
+            200 => of.ok.inc(),
+            304 => of.unchanged.inc(),
+            _ => {
+                let Endpoint { method, route } = of.endpoint;
+                self.requests.get_or_create(&Answered { method, route, status }).inc()
+            }
+        };
+    }
+
+    /// An act was refused, with this error code.
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Everything as Prometheus reads it. `blocks` and `bans`: how many hold now; `None`: the
+    /// store does not say, and the last known count stands.
+    ///
+    /// Errors: a counter cannot be written (none of ours).
+    pub(crate) fn text(&self, open: i64, gauges: Option<(i64, i64)>) -> Result<String, std::fmt::Error> {
+        self.connections.set(open);
+        if let Some((blocks, bans)) = gauges {
+            self.blocks.set(blocks);
+            self.bans.set(bans);
+        }
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// A label from a small set, whatever a client sends.
+fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}

@@ -1,0 +1,126 @@
+//! The edge over HTTP: one listener, one dispatcher, one route table.
+//!
+//! Handlers translate and do nothing else; what they may assume (who asks, valid ids, readable
+//! bodies) is seen to before they run, and what they answer is finished after.
+
+pub mod answer;
+mod auth;
+mod compress;
+pub mod connections;
+mod cors;
+mod dispatch;
+pub mod extract;
+mod limits;
+mod limits_of_fields;
+mod listen;
+mod matcher;
+pub mod metrics;
+pub mod openapi;
+pub mod routes;
+mod service;
+mod shape;
+
+mod admin;
+mod badges;
+mod block_status;
+mod config;
+mod groups;
+mod me;
+mod members;
+mod messages;
+mod rooms;
+mod search;
+mod users;
+pub mod view;
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use axum::http::HeaderValue;
+use banter_chat::Chat;
+use bytes::Bytes;
+
+use crate::clock::Senses;
+use crate::config::ServeSettings;
+use crate::errors::ApiError;
+use crate::token::Issuer;
+
+pub use listen::Running;
+pub(crate) use listen::listen;
+
+/// What every handler can reach: `State(edge): State<Edge>`, then `edge.chat`.
+#[derive(Clone)]
+pub struct Edge(Arc<Parts>);
+
+/// The parts behind [`Edge`].
+pub struct Parts {
+    /// The actions.
+    pub chat: Arc<Chat>,
+    /// How this server was set up.
+    pub settings: ServeSettings,
+    /// Makes tokens for users.
+    pub issuer: Issuer,
+    /// Who is connected.
+    pub connections: Arc<connections::Connections>,
+    /// What is counted.
+    pub metrics: metrics::Metrics,
+    /// Clock and randomness.
+    pub senses: Senses,
+    limits: limits::Limits,
+    matcher: matcher::Matcher,
+    request_ids: RequestIds,
+    document: OnceLock<Bytes>,
+}
+
+/// Names requests: 8 random hex digits for the process, then a count.
+struct RequestIds {
+    process: String,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    fn next(&self) -> HeaderValue {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        // Hex digits always make a header.
+        HeaderValue::try_from(format!("{}{count:08x}", self.process)).unwrap_or_else(|_| HeaderValue::from_static("0"))
+    }
+}
+
+impl Edge {
+    /// The edge over a chat. Errors: the system gives no random bytes.
+    pub(crate) fn new(settings: ServeSettings, chat: Arc<Chat>) -> std::io::Result<Self> {
+        let senses = settings.senses.clone();
+        let routes = routes::routes();
+        Ok(Self(Arc::new(Parts {
+            chat,
+            issuer: Issuer::new(&settings.secret.0, settings.token_days, senses.clone()),
+            connections: Arc::new(connections::Connections::new(senses.clone())),
+            metrics: metrics::Metrics::new(&routes),
+            limits: limits::Limits::new(settings.rate_limit),
+            matcher: matcher::Matcher::new(routes),
+            request_ids: RequestIds { process: crate::clock::hex(&senses.bytes::<4>()?), count: AtomicU64::new(0) },
+            document: OnceLock::new(),
+            senses,
+            settings,
+        })))
+    }
+
+    /// The OpenAPI document as bytes, made when first asked for. Errors: it cannot be written.
+    fn document(&self) -> Result<Bytes, ApiError> {
+        if let Some(document) = self.document.get() {
+            return Ok(document.clone());
+        }
+        let written = serde_json::to_vec(&openapi::document(self.matcher.routes()));
+        let written = Bytes::from(written.map_err(|error| ApiError::Fault(format!("the document cannot be written: {error}")))?);
+        Ok(self.document.get_or_init(|| written).clone())
+    }
+}
+
+impl Deref for Edge {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,12 @@
+//! A house: an app of its own on a running server, with people who do things in it over HTTP.
+//!
+//! It knows the wire and nothing else of the server. Every answer is checked for the envelope
+//! before a test sees it.
+
+mod answer;
+mod caller;
+mod house;
+
+pub(crate) use answer::Answer;
+pub(crate) use caller::{Caller, segment};
+pub(crate) use house::{House, Keys};

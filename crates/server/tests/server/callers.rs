@@ -1,0 +1,229 @@
+//! Every route of the server, asked by six kinds of caller. The table of routes is the server's
+//! own: a new route fails here until it says what its request looks like and who gets a 2xx.
+
+use banter_domain::moderation::Act;
+use banter_server::Route;
+use banter_server::http::routes::Auth;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::common::{Answer, Caller, House};
+use crate::host::other_app;
+use crate::sight::sight;
+
+/// A word that stands in everything of the house that is nobody else's business.
+const SECRET: &str = "quicksilver";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Nobody,
+    Foreigner,
+    Outsider,
+    Member,
+    Owner,
+    Platform,
+}
+
+use Kind::{Foreigner, Member, Nobody, Outsider, Owner, Platform};
+
+const KINDS: [Kind; 6] = [Nobody, Foreigner, Outsider, Member, Owner, Platform];
+
+/// Who gets a 2xx for an act on the den or on Ann's message in it.
+fn allowed(route: &Route) -> &'static [Kind] {
+    const USERS: &[Kind] = &[Foreigner, Outsider, Member, Owner, Platform];
+    const OF_THE_APP: &[Kind] = &[Outsider, Member, Owner, Platform];
+    const INSIDE: &[Kind] = &[Member, Owner, Platform];
+    const ABOVE: &[Kind] = &[Owner, Platform];
+    if route.auth == Auth::ApiKey {
+        return &[Platform];
+    }
+    match route.act {
+        Act::Look => &KINDS,
+        Act::Operate => &[Platform],
+        // In his own app a foreigner minds his own business; there is no den there to mute.
+        Act::MindOwn if route.path.contains('{') => OF_THE_APP,
+        Act::MindOwn | Act::ListBlocks | Act::CreateRoom | Act::OpenRoom | Act::Search | Act::SendBatch => USERS,
+        Act::Block | Act::Unblock | Act::Join => OF_THE_APP,
+        Act::ReadRoom | Act::ReadMessages | Act::Send | Act::React | Act::MarkRead | Act::Leave | Act::SetOwnProperty | Act::Invite => INSIDE,
+        Act::ListBans | Act::Ban | Act::Unban | Act::UpdateRoom | Act::Freeze | Act::Appoint | Act::DeleteRoom => ABOVE,
+        Act::Remove | Act::SetOthersProperty | Act::Edit | Act::Recall | Act::DeleteMessages | Act::Pin => ABOVE,
+    }
+}
+
+/// Calls that only make sense for those in whose name something is: the platform has no place in a
+/// room, so what concerns a place answers it otherwise.
+fn platform_is_nobody_there(route: &Route) -> bool {
+    matches!(route.act, Act::MarkRead | Act::Leave | Act::SetOwnProperty | Act::Join | Act::React)
+}
+
+/// What a sensible request of this route carries.
+fn body(route: &Route) -> Option<Value> {
+    Some(match (route.method.as_str(), route.path) {
+        ("GET" | "HEAD", _) => return None,
+        ("POST", "/rooms") => json!({"roomType": "group"}),
+        ("POST", "/rooms/createAndJoin") => json!({"roomType": "group"}),
+        ("PUT", "/rooms/{id}") => json!({"description": "changed"}),
+        ("POST", "/rooms/{id}/members") => json!({"invitees": ["guest"]}),
+        ("POST", "/rooms/{id}/delete/members") => json!({"members": ["mia"]}),
+        ("PUT", path) if path.starts_with("/rooms/{id}/member/") => json!({"property": "score", "value": 1}),
+        ("PUT", "/rooms/{id}/lastRead") => json!({}),
+        ("POST", path) if path.starts_with("/rooms/{") && path.ends_with("/message") => json!({"messageType": "text", "message": "x"}),
+        ("POST", "/messages") => json!({"room": "den", "sender": "ann", "messageType": "text", "message": "x"}),
+        ("POST", "/messages/batch") => json!({"messageType": "text", "message": "x", "paras": [{"room": "den"}]}),
+        ("POST", path) if path.ends_with("/reaction") => json!({"reaction": "x"}),
+        ("POST", "/search") => json!({"type": ["messages", "roomName", "roomMember"], "keyword": SECRET}),
+        ("POST", "/admin/clients") => json!({"_id": "new"}),
+        ("POST", "/admin/clients/list") => json!({"data": [{"_id": "new"}]}),
+        ("POST", "/admin/groups") => json!({"nickname": "new"}),
+        ("PUT", path) if path.ends_with("/token") => json!({"token": "a-new-token", "expirationDate": "2199-01-01T00:00:00Z"}),
+        ("POST", "/me") => json!({"description": "changed"}),
+        ("POST", "/config") => json!({"key": 1}),
+        ("POST", "/badges/byRoomTags") => json!({}),
+        _ => return None,
+    })
+}
+
+/// A house with a den: Ann owns it, Mia is a member, Guest is a user, Eve an outsider; Ann blocks
+/// Xen, and Yan is banned.
+struct Scene {
+    house: House,
+    foreign: House,
+    message: String,
+}
+
+impl Scene {
+    async fn set(house: &House) -> Self {
+        let house = other_app(house).await;
+        let foreign = other_app(&house).await;
+        house.users(["ann", "mia", "eve", "guest", "xen", "yan"]).await;
+        foreign.user("fay").await;
+        house.room("den").owner("ann").members(["mia"]).with("description", SECRET).with("roomTags", json!([SECRET])).await;
+        let ann = house.user("ann").await;
+        let message = ann.said("den", &format!("a {SECRET} word")).await;
+        ann.reacts(&message, "👍").await.expect_ok();
+        for (blocker, kind) in [("ann", Owner), ("mia", Member), ("eve", Outsider)] {
+            house.user(blocker).await.blocks("xen").await.expect_ok();
+            let _ = kind;
+        }
+        house.platform().blocks("xen").await;
+        ann.bans("den", "yan").await.expect_ok();
+        house.platform().post("/config", json!({"theme": 1})).await.expect_ok();
+        house.platform().posts("/admin/clients/ann/mute/den").await.expect_ok();
+        Self { house, foreign, message }
+    }
+
+    async fn caller(&self, kind: Kind) -> Caller {
+        match kind {
+            Nobody => self.house.nobody(),
+            Foreigner => self.foreign.user("fay").await,
+            Outsider => self.house.user("eve").await,
+            Member => self.house.user("mia").await,
+            Owner => self.house.user("ann").await,
+            Platform => self.house.platform(),
+        }
+    }
+
+    /// The route's path with everything filled in. The user named is one on whom the act is possible.
+    fn path(&self, route: &Route) -> String {
+        let user = match (route.act, route.method.as_str()) {
+            (Act::Block, _) => "guest",
+            (Act::Unblock, _) => "xen",
+            (Act::Ban, _) => "mia",
+            (Act::Unban, _) => "yan",
+            (Act::SetOthersProperty | Act::SetOwnProperty, _) => "mia",
+            _ => "ann",
+        };
+        let mut path = String::new();
+        let mut segments = route.path.split('/').peekable();
+        let mut before = "";
+        while let Some(segment) = segments.next() {
+            let filled = match (segment, before) {
+                (segment, _) if !segment.starts_with('{') => segment,
+                ("{key}", _) => "theme",
+                (_, "rooms" | "room" | "mute") => "den",
+                (_, "messages") => self.message.as_str(),
+                _ => user,
+            };
+            path.push_str(filled);
+            if segments.peek().is_some() {
+                path.push('/');
+            }
+            before = if segment.starts_with('{') { if filled == "den" { "the den" } else { "filled" } } else { segment };
+        }
+        if route.method == "DELETE" && path.ends_with("/reaction") {
+            path.push_str("?reaction=%F0%9F%91%8D");
+        }
+        path
+    }
+
+    async fn ask(&self, route: &Route, kind: Kind) -> Answer {
+        self.caller(kind).await.ask(route.method.clone(), &self.path(route), body(route)).await
+    }
+}
+
+/// Asks one route in every name, each in a scene of its own. What was unexpected comes back.
+async fn unexpected(house: &House, route: &Route) -> Vec<String> {
+    let mut unexpected = Vec::new();
+    for kind in KINDS {
+        let scene = Scene::set(house).await;
+        let platform = scene.house.platform();
+        let before = sight(&platform, &["den"], &[SECRET]).await;
+        let answer = scene.ask(route, kind).await;
+        let ok = answer.status / 100 == 2;
+        let may = allowed(route).contains(&kind);
+        let what = format!("{kind:?}: {answer}");
+        if ok && !may {
+            unexpected.push(format!("an unexpected 2xx for {what}"));
+        }
+        if !ok && may && !(kind == Platform && platform_is_nobody_there(route)) {
+            unexpected.push(format!("no 2xx for {what}"));
+        }
+        if answer.status >= 500 {
+            unexpected.push(format!("a fault for {what}"));
+        }
+        if [Nobody, Foreigner].contains(&kind) || !may {
+            if String::from_utf8_lossy(&answer.bytes).contains(SECRET) {
+                unexpected.push(format!("a secret told to {what}"));
+            }
+            if sight(&platform, &["den"], &[SECRET]).await != before {
+                unexpected.push(format!("something changed by {what}"));
+            }
+        }
+        if !ok {
+            answer.expect_some_refusal();
+        }
+    }
+    unexpected
+}
+
+each_store! {
+    async fn no_route_gives_anybody_more_than_his_own(house: House) {
+        let routes = banter_server::routes();
+        let mut all = Vec::new();
+        for some in routes.chunks(8) {
+            all.extend(join_all(some.iter().map(|route| unexpected(&house, route))).await.concat());
+        }
+        assert!(all.is_empty(), "{} unexpected:\n{}", all.len(), all.join("\n"));
+    }
+
+    async fn an_api_key_of_another_app_is_no_key_here(house: House) {
+        let scene = Scene::set(&house).await;
+        let before = sight(&scene.house.platform(), &["den"], &[SECRET]).await;
+        for route in banter_server::routes() {
+            let answer = scene.foreign.platform().ask(route.method.clone(), &scene.path(&route), body(&route)).await;
+            assert!(!String::from_utf8_lossy(&answer.bytes).contains(SECRET), "{route:?}: {answer}");
+            let named = scene.foreign.platform_for("ann").ask(route.method.clone(), &scene.path(&route), body(&route)).await;
+            assert!(!String::from_utf8_lossy(&named.bytes).contains(SECRET), "{route:?}: {named}");
+        }
+        assert_eq!(before, sight(&scene.house.platform(), &["den"], &[SECRET]).await);
+    }
+
+    async fn a_token_is_good_in_its_own_app_alone(house: House) {
+        let scene = Scene::set(&house).await;
+        let ann = scene.house.user("ann").await;
+        for route in banter_server::routes().into_iter().filter(|route| matches!(route.auth, Auth::Client | Auth::Either)) {
+            let smuggled = ann.clone().with_header("im-client-key", &scene.foreign.keys().client);
+            smuggled.ask(route.method.clone(), &scene.path(&route), body(&route)).await.expect_error(401, "INVALID_TOKEN");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The promises, kept by the server as its users meet it: over HTTP, over both stores.
+//!
+//! One file a subject. Each test has an app of its own on a server that all tests of a store share.
+#![cfg(test)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod host;
+mod shape;
+mod sight;
+
+/// Writes a test once and runs it over every store.
+macro_rules! each_store {
+    ($($(#[$about:meta])* async fn $name:ident($house:ident: House) $body:block)+) => {
+        $($(#[$about])* async fn $name($house: House) $body)+
+
+        mod sqlite {
+            $(#[test] fn $name() { crate::host::on(crate::host::Store::Sqlite, super::$name); })+
+        }
+
+        mod postgres {
+            $(#[test] fn $name() { crate::host::on(crate::host::Store::Postgres, super::$name); })+
+        }
+    };
+}
+
+mod bad_input;
+mod bans;
+mod blocks;
+mod callers;
+mod config;
+mod docs;
+mod effects_of_bans;
+mod effects_of_blocks;
+mod errors;
+mod figures;
+mod lists;
+mod messages;
+mod model;
+mod openapi;
+mod pages;
+mod rooms;
+mod rulings;
+mod search;
+mod tidy;
+mod users;

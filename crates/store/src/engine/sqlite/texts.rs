@@ -1,0 +1,108 @@
+//! The texts of [`crate::sql`] carried out on one connection.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rusqlite::types::{Null, ValueRef};
+use rusqlite::{CachedStatement, Connection};
+
+use super::connection::fault;
+use crate::sql::{Cell, Row, Value, for_sqlite};
+use crate::{Error, Result};
+
+/// How many translations are kept. Texts are constants with few variants; should somebody build
+/// them from data, they are translated each time instead of filling the memory.
+const KEPT: usize = 4096;
+
+/// What [`for_sqlite`] made of each text, so that it runs once a text.
+#[derive(Debug, Default)]
+pub(super) struct Texts(RwLock<HashMap<Box<str>, Arc<str>>>);
+
+/// What a text came to.
+#[derive(Debug)]
+pub(super) struct Done<T> {
+    pub(super) answer: T,
+    /// It may have changed the database.
+    pub(super) wrote: bool,
+}
+
+impl Texts {
+    fn translated(&self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(text) {
+            return Arc::clone(known);
+        }
+        let translated: Arc<str> = for_sqlite(text).into();
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < KEPT {
+            all.insert(text.into(), Arc::clone(&translated));
+        }
+        translated
+    }
+
+    /// Asks, and reads the whole answer.
+    pub(super) fn ask(&self, on: &Connection, text: &str, binds: &[Value]) -> Result<Done<Vec<Row>>> {
+        let mut statement = self.prepare(on, text, binds)?;
+        let (width, wrote) = (statement.column_count(), !statement.readonly());
+        let mut found = statement.raw_query();
+        let mut rows = Vec::new();
+        while let Some(row) = found.next().map_err(|error| fault(&error))? {
+            let cells = (0..width)
+                .map(|at| cell(at, row.get_ref(at).map_err(|error| fault(&error))?))
+                .collect::<Result<_>>()?;
+            rows.push(Row(cells));
+        }
+        Ok(Done { answer: rows, wrote })
+    }
+
+    /// Writes, and counts the rows it touched.
+    pub(super) fn run(&self, on: &Connection, text: &str, binds: &[Value]) -> Result<Done<u64>> {
+        let mut statement = self.prepare(on, text, binds)?;
+        let touched = statement.raw_execute().map_err(|error| fault(&error))?;
+        // For a text that writes nothing, SQLite repeats the count of the last one that did.
+        let wrote = !statement.readonly();
+        Ok(Done { answer: if wrote { touched as u64 } else { 0 }, wrote })
+    }
+
+    fn prepare<'c>(&self, on: &'c Connection, text: &str, binds: &[Value]) -> Result<CachedStatement<'c>> {
+        let mut statement = on.prepare_cached(&self.translated(text)).map_err(|error| fault(&error))?;
+        // SQLite would take a missing value for NULL.
+        let places = statement.parameter_count();
+        if places != binds.len() {
+            let given = binds.len();
+            return Err(Error::Database(format!("{given} values for {places} places in: {text}")));
+        }
+        for (at, value) in (1_usize..).zip(binds) {
+            match value {
+                Value::Null => statement.raw_bind_parameter(at, Null),
+                Value::Int(value) => statement.raw_bind_parameter(at, value),
+                Value::Real(value) => statement.raw_bind_parameter(at, value),
+                Value::Text(value) => statement.raw_bind_parameter(at, value.as_str()),
+                Value::Texts(list) => {
+                    let list = serde_json::to_string(list)
+                        .map_err(|_| Error::Database("a list cannot be bound".to_owned()))?;
+                    statement.raw_bind_parameter(at, list)
+                }
+            }
+            .map_err(|error| fault(&error))?;
+        }
+        Ok(statement)
+    }
+}
+
+fn cell(at: usize, value: ValueRef<'_>) -> Result<Cell> {
+    match value {
+        ValueRef::Null => Ok(Cell::Null),
+        ValueRef::Integer(value) => Ok(Cell::Int(value)),
+        ValueRef::Real(value) => Ok(Cell::Real(value)),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Cell::Text(text.to_owned())),
+            Err(_) => Err(Error::Corrupt(format!("column {at} is text, but not UTF-8"))),
+        },
+        ValueRef::Blob(_) => Err(Error::Corrupt(format!("column {at} is a blob"))),
+    }
+}
+
+/// `BEGIN`, `COMMIT` and the like.
+pub(super) fn command(on: &Connection, text: &str) -> Result<()> {
+    on.prepare_cached(text).and_then(|mut statement| statement.raw_execute()).map(drop).map_err(|error| fault(&error))
+}

@@ -1,0 +1,104 @@
+//! Figures: what moderation did, and how much goes on.
+
+use banter_domain::id::{ObjectId, UserId};
+
+use crate::read::Read;
+use crate::sql::binds;
+use crate::{Result, View};
+
+/// A span of time: from `from_ms` on, before `to_ms`, in steps of `step_ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Its beginning, milliseconds.
+    pub from_ms: i64,
+    /// Its end, not part of it, milliseconds.
+    pub to_ms: i64,
+    /// The width of a bucket, milliseconds.
+    pub step_ms: i64,
+}
+
+/// Refused acts in one bucket: its beginning, the reason, how many.
+pub type Refusals = (i64, String, i64);
+
+impl View {
+    /// How often something was done, by bucket: its beginning, the action, the count.
+    pub async fn count_actions(&mut self, span: Span) -> Result<Vec<(i64, String, i64)>> {
+        let text = "SELECT (at_ms / $4) * $4 AS bucket, action, count(*) FROM audit
+            WHERE app = $1 AND id >= $2 AND id < $3 AND action IN ('block', 'unblock', 'ban', 'unban')
+            GROUP BY bucket, action ORDER BY bucket, action";
+        let (from, to) = (ObjectId::first_of(span.from_ms), ObjectId::first_of(span.to_ms));
+        let rows = self.session.rows(text, binds![self.app, from, to, span.step_ms]).await?;
+        rows.into_iter().map(|mut row| Ok((row.int(0)?, row.text(1)?, row.int(2)?))).collect()
+    }
+
+    /// Refused acts by bucket and reason.
+    pub async fn count_refusals(&mut self, span: Span) -> Result<Vec<Refusals>> {
+        let text = "SELECT (hour_ms / $4) * $4 AS bucket, name, CAST(SUM(count) AS BIGINT) FROM tallies
+            WHERE app = $1 AND hour_ms >= $2 AND hour_ms < $3 GROUP BY bucket, name ORDER BY bucket, name";
+        let rows = self.session.rows(text, binds![self.app, span.from_ms, span.to_ms, span.step_ms]).await?;
+        rows.into_iter().map(|mut row| Ok((row.int(0)?, row.text(1)?, row.int(2)?))).collect()
+    }
+
+    /// How many blocks and bans hold.
+    pub async fn count_active(&mut self) -> Result<(i64, i64)> {
+        let text = "SELECT kind, count(*) FROM relations WHERE app = $1 AND kind IN ('block', 'ban') AND listed = 1
+            GROUP BY kind";
+        let (mut blocks, mut bans) = (0, 0);
+        for mut row in self.session.rows(text, binds![self.app]).await? {
+            match row.text(0)?.as_str() {
+                "ban" => bans = row.int(1)?,
+                _ => blocks = row.int(1)?,
+            }
+        }
+        Ok((blocks, bans))
+    }
+
+    /// How many active blocks are answered by one the other way.
+    pub async fn count_mutual(&mut self) -> Result<i64> {
+        let text = "SELECT count(*) FROM relations o WHERE o.app = $1 AND o.kind = 'block' AND o.listed = 1
+            AND EXISTS (SELECT 1 FROM relations b WHERE b.app = o.app AND b.kind = 'block' AND b.blocker = o.blockee
+                AND b.blockee = o.blocker AND b.lifted_ms IS NULL)";
+        self.session.rows(text, binds![self.app]).await?.first().map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// The median time that blocks lifted in a span had held, milliseconds.
+    pub async fn median_held(&mut self, span: Span) -> Result<Option<i64>> {
+        let text = "SELECT held_ms FROM audit WHERE app = $1 AND action = 'unblock' AND id >= $2 AND id < $3
+                AND held_ms IS NOT NULL
+            ORDER BY held_ms LIMIT 1 OFFSET (SELECT (count(*) - 1) / 2 FROM audit WHERE app = $1
+                AND action = 'unblock' AND id >= $2 AND id < $3 AND held_ms IS NOT NULL AND 1 = 1)";
+        let (from, to) = (ObjectId::first_of(span.from_ms), ObjectId::first_of(span.to_ms));
+        let some = "SELECT 1 FROM audit WHERE app = $1 AND action = 'unblock' AND id >= $2 AND id < $3
+            AND held_ms IS NOT NULL LIMIT 1";
+        if self.session.rows(some, binds![self.app, from, to]).await?.is_empty() {
+            return Ok(None);
+        }
+        self.session.rows(text, binds![self.app, from, to]).await?.first().map(|row| row.int(0)).transpose()
+    }
+
+    /// Users blocked by at least `least` others, most first, at most `limit`.
+    pub async fn most_blocked(&mut self, least: i64, limit: i64) -> Result<Vec<(UserId, i64)>> {
+        let text = "SELECT blockee, count(*) AS times FROM relations WHERE app = $1 AND kind = 'block' AND listed = 1
+            GROUP BY blockee HAVING count(*) >= $2 ORDER BY times DESC, blockee LIMIT $3";
+        let rows = self.session.rows(text, binds![self.app, least, limit]).await?;
+        rows.into_iter().map(|mut row| Ok((row.user(0)?, row.int(1)?))).collect()
+    }
+
+    /// Since a moment: who did something, in how many rooms messages were written, and how many.
+    pub async fn activity(&mut self, since: ObjectId) -> Result<(Vec<UserId>, i64, i64)> {
+        let people = "SELECT DISTINCT user_id FROM events WHERE app = $1 AND id >= $2 AND user_id IS NOT NULL
+            ORDER BY user_id";
+        let rows = self.session.rows(people, binds![self.app, since]).await?;
+        let people = rows.into_iter().map(|mut row| row.user(0)).collect::<Result<_>>()?;
+        let text = "SELECT count(DISTINCT room), count(*) FROM events WHERE app = $1 AND id >= $2 AND topic = 'message'";
+        let rows = self.session.rows(text, binds![self.app, since]).await?;
+        let (rooms, messages) = rows.first().map_or(Ok((0, 0)), |row| Ok::<_, crate::Error>((row.int(0)?, row.int(1)?)))?;
+        Ok((people, rooms, messages))
+    }
+
+    /// How many rooms the app has.
+    pub async fn count_rooms(&mut self) -> Result<i64> {
+        let text = "SELECT count(*) FROM rooms WHERE app = $1";
+        self.session.rows(text, binds![self.app]).await?.first().map_or(Ok(0), |row| row.int(0))
+    }
+}

@@ -1,0 +1,139 @@
+//! What Banter remembers: the only crate with SQL.
+//!
+//! A [`View`] reads one moment; a [`Tx`] also writes. A room changes only through a
+//! [`LockedRoom`], a pair of users only through a [`LockedPair`]: both can be had from a
+//! transaction alone, hold until it ends, and whoever judges, judges while holding them.
+//! Nothing here decides anything.
+
+pub mod engine;
+mod apps;
+mod error;
+mod figures;
+mod filter_sql;
+mod import;
+mod lists;
+mod members;
+mod messages;
+mod read;
+mod records;
+mod relations;
+mod rooms;
+pub mod sabotage;
+mod search;
+mod search_syntax;
+pub mod sql;
+mod users;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use apps::AppRow;
+pub use error::{Error, Result};
+pub use figures::{Refusals, Span};
+pub use import::ImportedMessage;
+pub use lists::ListOf;
+pub use members::Place;
+pub use messages::{Anchor, MessageChange, MessagesQuery, NewMessage, TimeField};
+pub use records::NewEvent;
+pub use search::Hit;
+pub use relations::Saved;
+pub use rooms::{LockedPair, LockedRoom, NewRoomRow, OwnRoom};
+pub use sql::EngineKind;
+use sql::{Engine, Session};
+pub use users::{FoundUsers, REGEX_ROWS, TokenRow};
+
+/// The database of one server.
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<dyn Engine>,
+}
+
+impl Store {
+    /// Opens (or makes) the embedded database in a folder, for this process alone.
+    /// Errors: [`Error::Setting`] if another process has it or it is newer than this binary.
+    pub fn sqlite(folder: &Path) -> Result<Self> {
+        Ok(Self { engine: Arc::new(engine::sqlite::Sqlite::open(folder)?) })
+    }
+
+    /// Opens the embedded database beside a server that has it, to copy it.
+    pub fn sqlite_beside(folder: &Path) -> Result<Self> {
+        Ok(Self { engine: Arc::new(engine::sqlite::Sqlite::open_beside(folder)?) })
+    }
+
+    /// Opens a PostgreSQL database with at most so many connections.
+    pub async fn postgres(url: &str, connections: usize) -> Result<Self> {
+        Ok(Self { engine: Arc::new(engine::postgres::Postgres::open(url, connections).await?) })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn kind(&self) -> EngineKind {
+        self.engine.kind()
+    }
+
+    /// One moment of an app, to read from.
+    pub async fn view(&self, app: i64) -> Result<View> {
+        Ok(View { session: self.engine.read().await?, app, kind: self.engine.kind() })
+    }
+
+    /// As [`Store::view`], for a reader that takes long (a streamed list).
+    pub async fn view_long(&self, app: i64) -> Result<View> {
+        Ok(View { session: self.engine.read_long().await?, app, kind: self.engine.kind() })
+    }
+
+    /// A transaction over an app. Dropped without [`Tx::commit`], it undoes everything.
+    pub async fn change(&self, app: i64) -> Result<Tx> {
+        Ok(Tx { view: View { session: self.engine.write().await?, app, kind: self.engine.kind() } })
+    }
+
+    /// Returns when everything committed so far is durable: a refusal judged on somebody else's
+    /// fresh write waits here.
+    pub async fn settled(&self) -> Result<()> {
+        self.engine.settled().await
+    }
+
+    /// Copies a consistent state to a file (SQLite only).
+    pub async fn backup(&self, to: &Path) -> Result<()> {
+        self.engine.backup(to).await
+    }
+}
+
+/// One moment of one app.
+pub struct View {
+    session: Box<dyn Session>,
+    app: i64,
+    kind: EngineKind,
+}
+
+/// A transaction over one app.
+pub struct Tx {
+    view: View,
+}
+
+impl Tx {
+    /// The same transaction, over another app: for making one.
+    #[must_use]
+    pub fn of_app(mut self, app: i64) -> Self {
+        self.view.app = app;
+        self
+    }
+
+    /// Makes everything durable; returns only then.
+    pub async fn commit(self) -> Result<()> {
+        self.view.session.commit().await
+    }
+}
+
+impl std::ops::Deref for Tx {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        &self.view
+    }
+}
+
+impl std::ops::DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut View {
+        &mut self.view
+    }
+}

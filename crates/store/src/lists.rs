@@ -1,0 +1,119 @@
+//! The two lists.
+
+use banter_domain::id::{Pair, RoomId, UserId};
+use banter_domain::relation::{After, ListQuery, Listed, RelationKind, RoomBrief};
+use banter_domain::user::Profile;
+
+use crate::read::{Read, fold};
+use crate::sql::{Row, Value, binds};
+use crate::{Result, View};
+
+/// Which list.
+#[derive(Debug, Clone, Copy)]
+pub enum ListOf<'a> {
+    /// Blocks and bans a user made (R-01).
+    Blocker(&'a UserId),
+    /// Bans of a room, whoever made them (R-02).
+    Room(&'a RoomId),
+    /// Blocks between the two of a direct room; only one side's, or both (R-02).
+    Pair(&'a Pair, Option<&'a UserId>),
+}
+
+const ENTRY: &str = "l.id, l.kind, l.updated_ms, l.created_ms, l.lifted_ms, l.room, l.room_kind, l.room_created_ms,
+    l.blockee, e.nickname, e.avatar_url, e.last_login_ms,
+    l.blocker, b.nickname, b.avatar_url, b.last_login_ms";
+const PEOPLE: &str = "LEFT JOIN users e ON e.app = l.app AND e.id = l.blockee
+    LEFT JOIN users b ON b.app = l.app AND b.id = l.blocker";
+/// Of one's own list the blocker is known: only the blockee is looked up.
+const OWN_ENTRY: &str = "l.id, l.kind, l.updated_ms, l.created_ms, l.lifted_ms, l.room, l.room_kind, l.room_created_ms,
+    l.blockee, e.nickname, e.avatar_url, e.last_login_ms, l.blocker, NULL, NULL, 0";
+const OWN_PEOPLE: &str = "LEFT JOIN users e ON e.app = l.app AND e.id = l.blockee";
+
+fn profile(row: &mut Row, from: usize) -> Result<Profile> {
+    let id = row.user(from)?;
+    match row.int_opt(from + 3)? {
+        None => Ok(Profile::deleted(id)),
+        Some(last_login_ms) => Ok(Profile {
+            id,
+            nickname: row.text_opt(from + 1)?,
+            avatar_url: row.text_opt(from + 2)?,
+            last_login_ms,
+        }),
+    }
+}
+
+fn listed(mut row: Row) -> Result<Listed> {
+    Ok(Listed {
+        id: row.object_id(0)?,
+        kind: if row.text(1)? == "ban" { RelationKind::Ban } else { RelationKind::Block },
+        updated_ms: row.int(2)?,
+        created_ms: row.int(3)?,
+        lifted_ms: row.int_opt(4)?,
+        room: RoomBrief { id: row.room_id(5)?, kind: row.text(6)?, created_ms: row.int(7)? },
+        blockee: profile(&mut row, 8)?,
+        blocker: profile(&mut row, 12)?,
+    })
+}
+
+impl View {
+    /// At most `limit` entries of a list, newest first, after `after`. One range of one index,
+    /// whatever the length of the list.
+    pub async fn list(
+        &mut self,
+        of: ListOf<'_>,
+        query: &ListQuery,
+        after: Option<After>,
+        limit: usize,
+    ) -> Result<Vec<Listed>> {
+        let mut values = binds![self.app];
+        let bind = |values: &mut Vec<Value>, value: Value| {
+            values.push(value);
+            format!("${}", values.len())
+        };
+        let (columns, people, mut condition) = match of {
+            ListOf::Blocker(user) => (OWN_ENTRY, OWN_PEOPLE, format!("l.blocker = {}", bind(&mut values, user.into()))),
+            ListOf::Room(room) => {
+                (ENTRY, PEOPLE, format!("l.kind = 'ban' AND l.room = {}", bind(&mut values, room.into())))
+            }
+            ListOf::Pair(pair, side) => {
+                let [low, high] = pair.both();
+                let (low, high) = (bind(&mut values, low.into()), bind(&mut values, high.into()));
+                let mut condition = format!(
+                    "l.kind = 'block' AND l.blocker IN ({low}, {high}) AND l.blockee IN ({low}, {high})"
+                );
+                if let Some(side) = side {
+                    condition.push_str(&format!(" AND l.blocker = {}", bind(&mut values, side.into())));
+                }
+                (ENTRY, PEOPLE, condition)
+            }
+        };
+        match query.since_ms {
+            None => condition.push_str(" AND l.listed = 1"),
+            Some(since_ms) => {
+                let since = bind(&mut values, since_ms.into());
+                condition.push_str(&format!(" AND l.updated_ms > {since} AND (l.listed = 1 OR l.lifted_ms IS NOT NULL)"));
+            }
+        }
+        if let Some(After { updated_ms, id }) = after {
+            let (updated, id) = (bind(&mut values, updated_ms.into()), bind(&mut values, id.into()));
+            condition.push_str(&format!(" AND (l.updated_ms, l.id) < ({updated}, {id})"));
+        }
+        if let Some(users) = &query.users {
+            condition.push_str(&format!(" AND l.blockee = ANY({})", bind(&mut values, users.as_slice().into())));
+        }
+        if let Some(holds) = &query.holds {
+            // A deleted user is still found by his id.
+            let holds = bind(&mut values, fold(holds).into());
+            condition.push_str(&format!(" AND strpos(COALESCE(e.fold, lower(l.blockee)), {holds}) > 0"));
+        }
+        if let Some(direct) = query.direct {
+            condition.push_str(if direct { " AND l.kind = 'block'" } else { " AND l.kind = 'ban'" });
+        }
+        let limit = bind(&mut values, Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
+        let text = format!(
+            "SELECT {columns} FROM relations l {people} WHERE l.app = $1 AND {condition}
+             ORDER BY l.updated_ms DESC, l.id DESC LIMIT {limit}"
+        );
+        self.session.rows(&text, values).await?.into_iter().map(listed).collect()
+    }
+}

@@ -1,0 +1,224 @@
+//! Who is in a room, and what the room remembers of him.
+
+use banter_domain::id::{ObjectId, RoomId, UserId};
+use banter_domain::room::{Member, MemberSeen, Outlook, ReadMark, Room};
+use serde_json::{Map, Value as Json};
+
+use crate::read::{Read, fold, map_text};
+use crate::rooms::LockedRoom;
+use crate::sql::{Row, binds};
+use crate::users::{USER, USER_COLUMNS, user};
+use crate::{Result, Tx, View};
+
+/// How a new member comes in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place {
+    /// As a manager.
+    pub manager: bool,
+    /// The room was made by a block and he must not see it (R-09).
+    pub hidden: bool,
+}
+
+fn member(row: &mut Row, from: usize, id: UserId) -> Result<Member> {
+    Ok(Member {
+        user: id,
+        manager: row.flag(from)?,
+        read: ReadMark { count: row.int(from + 1)?, message: row.object_id_opt(from + 2)? },
+        shown_read: ReadMark { count: row.int(from + 3)?, message: row.object_id_opt(from + 4)? },
+        properties: row.map(from + 5)?,
+    })
+}
+
+const MEMBER: &str = "m.manager, m.read_count, m.read_message, m.shown_count, m.shown_message, m.properties";
+
+impl View {
+    /// Everyone in a room, in the order they came, with profiles; user groups with their people.
+    pub async fn members(&mut self, room: &RoomId) -> Result<Vec<MemberSeen>> {
+        let text = format!(
+            "SELECT {USER}, {MEMBER} FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
+             WHERE m.app = $1 AND m.room = $2 AND m.member = 1 ORDER BY m.joined_ms, m.user_id"
+        );
+        let mut seen = Vec::new();
+        let mut groups = Vec::new();
+        for mut row in self.session.rows(&text, binds![self.app, room]).await? {
+            let user = user(&mut row, 0)?;
+            let member = member(&mut row, USER_COLUMNS, user.profile.id.clone())?;
+            if user.kind == banter_domain::user::UserKind::Group {
+                groups.push(user.profile.id.clone());
+            }
+            seen.push(MemberSeen { member, user, group: Vec::new() });
+        }
+        if !groups.is_empty() {
+            let text = format!(
+                "SELECT g.grp, {USER} FROM group_members g JOIN users u ON u.app = g.app AND u.id = g.user_id
+                 WHERE g.app = $1 AND g.grp = ANY($2) ORDER BY g.grp, g.user_id"
+            );
+            for mut row in self.session.rows(&text, binds![self.app, groups.as_slice()]).await? {
+                let group = row.user(0)?;
+                let person = user(&mut row, 1)?;
+                if let Some(seen) = seen.iter_mut().find(|seen| seen.user.profile.id == group) {
+                    seen.group.push(person);
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The ids of everyone in a room, in the order they came.
+    pub async fn member_ids(&mut self, room: &RoomId) -> Result<Vec<UserId>> {
+        let text = "SELECT user_id FROM members WHERE app = $1 AND room = $2 AND member = 1 ORDER BY joined_ms, user_id";
+        let rows = self.session.rows(text, binds![self.app, room]).await?;
+        rows.into_iter().map(|mut row| row.user(0)).collect()
+    }
+
+    /// The rooms a user is a member of himself, in the order of their ids.
+    pub async fn rooms_of(&mut self, id: &UserId) -> Result<Vec<RoomId>> {
+        let text = "SELECT room FROM members WHERE app = $1 AND user_id = $2 ORDER BY room";
+        let rows = self.session.rows(text, binds![self.app, id]).await?;
+        rows.into_iter().map(|mut row| row.room_id(0)).collect()
+    }
+
+    /// Those of a user's rooms where somebody's id or nickname holds a text, ignoring case.
+    pub async fn rooms_with(&mut self, id: &UserId, holds: &str) -> Result<Vec<RoomId>> {
+        let text = "SELECT DISTINCT m.room FROM members mine
+            JOIN members m ON m.app = mine.app AND m.room = mine.room AND m.member = 1
+            JOIN users u ON u.app = m.app AND u.id = m.user_id
+            WHERE mine.app = $1 AND mine.user_id = $2 AND mine.hidden = 0 AND strpos(u.fold, $3) > 0";
+        let rows = self.session.rows(text, binds![self.app, id, fold(holds)]).await?;
+        rows.into_iter().map(|mut row| row.room_id(0)).collect()
+    }
+
+    /// What the room remembers of one user; also of one who is in it through a user group.
+    pub async fn member(&mut self, room: &RoomId, id: &UserId) -> Result<Option<Member>> {
+        let text = format!("SELECT {MEMBER} FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = $3");
+        let rows = self.session.rows(&text, binds![self.app, room, id]).await?;
+        rows.into_iter().next().map(|mut row| member(&mut row, 0, id.clone())).transpose()
+    }
+
+    /// How a room looks to one user.
+    pub async fn outlook(&mut self, room: &Room, id: &UserId) -> Result<Outlook> {
+        let standing = self.standing(&room.id, id).await?;
+        let text = "SELECT
+                COALESCE((SELECT read_count FROM members WHERE app = $1 AND room = $2 AND user_id = $3),
+                    (SELECT MAX(gm.read_count) FROM group_members g JOIN members gm
+                        ON gm.app = g.app AND gm.room = $2 AND gm.user_id = g.grp AND gm.member = 1
+                        WHERE g.app = $1 AND g.user_id = $3)),
+                (SELECT pref FROM members WHERE app = $1 AND room = $2 AND user_id = $3),
+                (SELECT shown_created_ms FROM members WHERE app = $1 AND room = $2 AND user_id = $3),
+                EXISTS (SELECT 1 FROM mutes WHERE app = $1 AND user_id = $3 AND room = $2),
+                (SELECT MAX(count_no) FROM mentions WHERE app = $1 AND user_id = $3 AND room = $2),
+                (SELECT updated_ms FROM relations WHERE app = $1 AND kind = 'ban' AND room = $2 AND blockee = $3
+                    AND lifted_ms IS NULL)";
+        let rows = self.session.rows(text, binds![self.app, &room.id, id]).await?;
+        let mut row = rows.into_iter().next().unwrap_or(Row(Vec::new()));
+        let read = row.int_opt(0)?;
+        let did_block_ms = match room.kind.pair().and_then(|pair| pair.other(id)) {
+            None => None,
+            Some(other) => {
+                let text = "SELECT updated_ms FROM relations WHERE app = $1 AND kind = 'block' AND blocker = $2
+                    AND blockee = $3 AND lifted_ms IS NULL";
+                self.session.rows(text, binds![self.app, id, other]).await?.first().map(|row| row.int(0)).transpose()?
+            }
+        };
+        Ok(Outlook {
+            standing,
+            unread: read.map_or(0, |read| (room.last_count - read).max(0)),
+            mentioned: row.int_opt(4)?.is_some_and(|count| read.is_some_and(|read| count > read)),
+            muted: row.flag(3)?,
+            pref: row.text_opt(1)?.map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
+            did_block_ms,
+            was_banned_ms: if room.kind.is_direct() { None } else { row.int_opt(5)? },
+            created_ms: row.int_opt(2)?.unwrap_or(room.created_ms),
+        })
+    }
+}
+
+fn parsed(text: &str) -> Result<Map<String, Json>> {
+    serde_json::from_str(text).map_err(|_| crate::Error::Corrupt("preferences are not an object".to_owned()))
+}
+
+impl Tx {
+    /// Brings a user in. What was said before does not count as unread for him.
+    pub async fn insert_member(&mut self, room: &LockedRoom, id: &UserId, place: Place, at_ms: i64) -> Result<()> {
+        let text = "INSERT INTO members (app, room, user_id, member, manager, hidden, joined_ms, read_count, shown_count)
+            VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $7)
+            ON CONFLICT (app, room, user_id) DO UPDATE SET member = 1, manager = $4, hidden = $5, joined_ms = $6";
+        let values = binds![self.view.app, &room.room.id, id, place.manager, place.hidden, at_ms, room.room.last_count];
+        self.view.session.put(text, values).await
+    }
+
+    /// Takes a user out, with all the room remembers of him. False: he was not in it.
+    pub async fn delete_member(&mut self, room: &LockedRoom, id: &UserId) -> Result<bool> {
+        let text = "DELETE FROM members WHERE app = $1 AND room = $2 AND user_id = $3 AND member = 1";
+        Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id]).await? > 0)
+    }
+
+    /// Lets the blocked side of a hidden room see it, as if it were made now (R-09).
+    pub async fn reveal(&mut self, room: &LockedRoom, id: &UserId, at_ms: i64) -> Result<()> {
+        let text = "UPDATE members SET hidden = 0, shown_created_ms = $4, joined_ms = $4
+            WHERE app = $1 AND room = $2 AND user_id = $3 AND hidden = 1";
+        self.view.session.put(text, binds![self.view.app, &room.room.id, id, at_ms]).await
+    }
+
+    /// Makes a member a manager, or a plain member again. False: he is not in the room.
+    pub async fn set_manager(&mut self, room: &LockedRoom, id: &UserId, manager: bool) -> Result<bool> {
+        let text = "UPDATE members SET manager = $4 WHERE app = $1 AND room = $2 AND user_id = $3 AND member = 1";
+        Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id, manager]).await? > 0)
+    }
+
+    /// Writes a member's properties.
+    pub async fn set_properties(&mut self, room: &LockedRoom, id: &UserId, all: &Map<String, Json>) -> Result<()> {
+        let text = "UPDATE members SET properties = $4 WHERE app = $1 AND room = $2 AND user_id = $3";
+        self.view.session.put(text, binds![self.view.app, &room.room.id, id, map_text(all)]).await
+    }
+
+    /// Moves how far a user has read, never backwards; `shown`: the others may know. A user who is
+    /// in the room through a user group gets a row that remembers it.
+    pub async fn set_read(
+        &mut self,
+        room: &LockedRoom,
+        id: &UserId,
+        mark: ReadMark,
+        shown: bool,
+        at_ms: i64,
+    ) -> Result<()> {
+        let text = "INSERT INTO members (app, room, user_id, member, joined_ms, read_count, read_message, shown_count,
+                shown_message)
+            VALUES ($1, $2, $3, 0, $7, $4, $5, CASE WHEN $6 = 1 THEN $4 ELSE 0 END, CASE WHEN $6 = 1 THEN $5 END)
+            ON CONFLICT (app, room, user_id) DO UPDATE SET
+                read_count = CASE WHEN $4 > members.read_count THEN $4 ELSE members.read_count END,
+                read_message = CASE WHEN members.read_message IS NULL OR $5 > members.read_message THEN $5
+                    ELSE members.read_message END,
+                shown_count = CASE WHEN $6 = 1 AND $4 > members.shown_count THEN $4 ELSE members.shown_count END,
+                shown_message = CASE WHEN $6 = 1 AND (members.shown_message IS NULL OR $5 > members.shown_message)
+                    THEN $5 ELSE members.shown_message END";
+        let message = mark.message.map(|id| id.to_string());
+        let values = binds![self.view.app, &room.room.id, id, mark.count, message, i64::from(shown), at_ms];
+        self.view.session.put(text, values).await
+    }
+
+    /// After a counting message is gone: whoever had it unread has one less.
+    pub(crate) async fn forget_count(&mut self, room: &LockedRoom, count_no: i64) -> Result<()> {
+        for text in [
+            "UPDATE members SET read_count = read_count + 1 WHERE app = $1 AND room = $2 AND read_count < $3",
+            "UPDATE members SET shown_count = shown_count + 1 WHERE app = $1 AND room = $2 AND shown_count < $3",
+        ] {
+            self.view.session.put(text, binds![self.view.app, &room.room.id, count_no]).await?;
+        }
+        Ok(())
+    }
+
+    /// After all messages are gone: nobody has anything unread.
+    pub(crate) async fn forget_counts(&mut self, room: &LockedRoom) -> Result<()> {
+        let text = "UPDATE members SET read_count = $3, shown_count = $3 WHERE app = $1 AND room = $2";
+        self.view.session.put(text, binds![self.view.app, &room.room.id, room.room.last_count]).await
+    }
+
+    /// Writes down that somebody's place carries an older message as last read (import only).
+    pub async fn import_read(&mut self, room: &RoomId, id: &UserId, count: i64, message: Option<ObjectId>) -> Result<()> {
+        let text = "UPDATE members SET read_count = $4, shown_count = $4, read_message = $5, shown_message = $5
+            WHERE app = $1 AND room = $2 AND user_id = $3";
+        let message = message.map(|id| id.to_string());
+        self.view.session.put(text, binds![self.view.app, room, id, count, message]).await
+    }
+}

@@ -1,0 +1,409 @@
+//! Messages, in their rooms' order.
+
+use std::collections::HashMap;
+
+use banter_domain::id::{ObjectId, RoomId, UserId};
+use banter_domain::message::{Message, Reaction, Sender};
+use banter_domain::room::Room;
+use banter_domain::user::Profile;
+use serde_json::{Map, Value as Json};
+
+use crate::read::{Read, map_text};
+use crate::rooms::LockedRoom;
+use crate::sql::{Row, Value, binds};
+use crate::{EngineKind, Result, Tx, View};
+
+/// A message to be written.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// Its id.
+    pub id: ObjectId,
+    /// Who writes.
+    pub sender: UserId,
+    /// Its type.
+    pub kind: String,
+    /// What it says.
+    pub text: Json,
+    /// Other fields.
+    pub body: Map<String, Json>,
+    /// The message it answers.
+    pub reply: Option<ObjectId>,
+    /// Users it names.
+    pub mentions: Vec<UserId>,
+    /// The batch it belongs to.
+    pub batch: Option<String>,
+    /// Does it count as unread?
+    pub counts: bool,
+    /// Sent past a block or ban (R-16).
+    pub forced: bool,
+    /// Now, milliseconds.
+    pub now_ms: i64,
+}
+
+/// A change to a message: edit or recall.
+#[derive(Debug, Clone)]
+pub struct MessageChange {
+    /// Who is shown as its sender.
+    pub sender: UserId,
+    /// Its type.
+    pub kind: String,
+    /// What it says.
+    pub text: Json,
+    /// Other fields.
+    pub body: Map<String, Json>,
+    /// When it was changed, milliseconds.
+    pub updated_ms: i64,
+    /// When its words were last edited, milliseconds.
+    pub edited_ms: Option<i64>,
+}
+
+/// Where a page of messages begins; the anchor itself is its first element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    /// This message and older ones.
+    Before(ObjectId),
+    /// This message and newer ones.
+    After(ObjectId),
+}
+
+/// Which of a message's times is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeField {
+    /// Last changed.
+    Updated,
+    /// Stored.
+    Created,
+    /// Written.
+    Message,
+}
+
+/// Which messages of a room are asked for.
+#[derive(Debug, Clone)]
+pub struct MessagesQuery {
+    /// Where the page begins; `None`: at the newest (or oldest, if ascending).
+    pub anchor: Option<Anchor>,
+    /// Oldest first.
+    pub ascending: bool,
+    /// At most so many.
+    pub limit: usize,
+    /// Only those whose time is after this, milliseconds.
+    pub after_time: Option<(TimeField, i64)>,
+}
+
+const MESSAGE: &str = "m.id, m.seq, m.room, m.sender, m.kind, m.text, m.body, m.reply, m.batch, m.message_ms,
+    m.created_ms, m.updated_ms, m.edited_ms, u.nickname, u.avatar_url, u.last_login_ms, u.description, u.is_robot";
+const FROM: &str = "FROM messages m LEFT JOIN users u ON u.app = m.app AND u.id = m.sender";
+
+struct Read1 {
+    message: Message,
+    reply: Option<ObjectId>,
+}
+
+fn message(row: &mut Row) -> Result<Read1> {
+    let id = row.user(3)?;
+    // No last login, no user: he was deleted, or never was one (the platform's own client).
+    let (profile, is_robot) = match row.int_opt(15)? {
+        None => (Profile::deleted(id), false),
+        Some(last_login_ms) => {
+            let (nickname, avatar_url) = (row.text_opt(13)?, row.text_opt(14)?);
+            (Profile { id, nickname, avatar_url, last_login_ms }, row.flag(17)?)
+        }
+    };
+    let message = Message {
+        id: row.object_id(0)?,
+        seq: row.int(1)?,
+        room: row.room_id(2)?,
+        sender: Sender { profile, description: row.text_opt(16)?, is_robot },
+        kind: row.text(4)?,
+        text: row.json(5)?,
+        body: row.map(6)?,
+        reply: None,
+        reactions: Vec::new(),
+        pinned: false,
+        message_ms: row.int(9)?,
+        created_ms: row.int(10)?,
+        updated_ms: row.int(11)?,
+        edited_ms: row.int_opt(12)?,
+        batch: row.text_opt(8)?,
+    };
+    Ok(Read1 { message, reply: row.object_id_opt(7)? })
+}
+
+impl View {
+    /// One message of a room, with all a reader is shown. `None`: no such message there.
+    pub async fn message(&mut self, room: &Room, id: ObjectId) -> Result<Option<Message>> {
+        let text = format!("SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.id = $2 AND m.room = $3 AND m.gone = 0");
+        let rows = self.session.rows(&text, binds![self.app, id, &room.id]).await?;
+        Ok(self.complete(rows, Some(room)).await?.pop())
+    }
+
+    /// The room a message stands in.
+    pub async fn room_of_message(&mut self, id: ObjectId) -> Result<Option<RoomId>> {
+        let text = "SELECT room FROM messages WHERE app = $1 AND id = $2 AND gone = 0";
+        let rows = self.session.rows(text, binds![self.app, id]).await?;
+        rows.into_iter().next().map(|mut row| row.room_id(0)).transpose()
+    }
+
+    /// The newest messages of some rooms, by room.
+    pub async fn last_messages(&mut self, rooms: &[Room]) -> Result<HashMap<RoomId, Message>> {
+        let mut found = HashMap::new();
+        // A page of rooms at a time: each is one step in an index.
+        for room in rooms {
+            let Some(seq) = room.last_message else { continue };
+            let text = format!("SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.room = $2 AND m.seq = $3");
+            let rows = self.session.rows(&text, binds![self.app, &room.id, seq]).await?;
+            if let Some(message) = self.complete(rows, Some(room)).await?.pop() {
+                found.insert(room.id.clone(), message);
+            }
+        }
+        Ok(found)
+    }
+
+    /// A page of a room's messages.
+    pub async fn messages(&mut self, room: &Room, query: &MessagesQuery) -> Result<Vec<Message>> {
+        let (mut condition, mut values) = (String::new(), binds![self.app, &room.id]);
+        let scan_up = match query.anchor {
+            None => query.ascending,
+            Some(anchor) => {
+                let (id, sign, up) = match anchor {
+                    Anchor::Before(id) => (id, "<=", false),
+                    Anchor::After(id) => (id, ">=", true),
+                };
+                values.push(Value::from(id));
+                condition = format!(
+                    " AND m.seq {sign} (SELECT a.seq FROM messages a WHERE a.app = $1 AND a.id = $3 AND a.room = $2)"
+                );
+                up
+            }
+        };
+        if let Some((field, after_ms)) = query.after_time {
+            values.push(Value::Int(after_ms));
+            let at = values.len();
+            // Nothing is older than its last change, so that one index serves all three.
+            condition.push_str(&format!(" AND m.updated_ms > ${at}"));
+            match field {
+                TimeField::Updated => {}
+                TimeField::Created => condition.push_str(&format!(" AND m.created_ms > ${at}")),
+                TimeField::Message => condition.push_str(&format!(" AND m.message_ms > ${at}")),
+            }
+        }
+        values.push(Value::Int(i64::try_from(query.limit).unwrap_or(i64::MAX)));
+        let text = format!(
+            "SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.room = $2 AND m.gone = 0{condition}
+             ORDER BY m.seq {} LIMIT ${}",
+            if scan_up { "ASC" } else { "DESC" },
+            values.len()
+        );
+        let rows = self.session.rows(&text, values).await?;
+        let mut page = self.complete(rows, Some(room)).await?;
+        if scan_up != query.ascending {
+            page.reverse();
+        }
+        Ok(page)
+    }
+
+    /// Adds reactions, quoted messages and the pin.
+    async fn complete(&mut self, rows: Vec<Row>, room: Option<&Room>) -> Result<Vec<Message>> {
+        let mut read = Vec::with_capacity(rows.len());
+        for mut row in rows {
+            read.push(message(&mut row)?);
+        }
+        let ids: Vec<String> = read.iter().map(|one| one.message.id.to_string()).collect();
+        let quoted: Vec<String> = read.iter().filter_map(|one| one.reply).map(|id| id.to_string()).collect();
+        let mut reactions: HashMap<String, Vec<Reaction>> = HashMap::new();
+        if !ids.is_empty() {
+            let text = "SELECT message, user_id, reaction FROM reactions WHERE app = $1 AND message = ANY($2) ORDER BY message, id";
+            for mut row in self.session.rows(text, binds![self.app, ids]).await? {
+                let reaction = Reaction { user: row.user(1)?, reaction: row.text(2)? };
+                reactions.entry(row.text(0)?).or_default().push(reaction);
+            }
+        }
+        let mut quotes = HashMap::new();
+        if !quoted.is_empty() {
+            let text = format!("SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.id = ANY($2) AND m.gone = 0");
+            for mut row in self.session.rows(&text, binds![self.app, quoted]).await? {
+                let quote = message(&mut row)?.message;
+                quotes.insert(quote.id, quote);
+            }
+        }
+        let pinned = room.and_then(|room| room.pinned);
+        Ok(read
+            .into_iter()
+            .map(|Read1 { mut message, reply }| {
+                message.reactions = reactions.remove(&message.id.to_string()).unwrap_or_default();
+                message.pinned = pinned == Some(message.id);
+                // A quote of another room would carry words to where they were not said.
+                message.reply =
+                    reply.and_then(|id| quotes.get(&id)).filter(|quote| quote.room == message.room).cloned().map(Box::new);
+                message
+            })
+            .collect())
+    }
+
+    /// Which counting message of a room this is, and how many counting ones after it are deleted:
+    /// what reading up to it leaves unread.
+    pub async fn read_up_to(&mut self, room: &Room, id: ObjectId) -> Result<Option<i64>> {
+        let text = "SELECT m.count_no, (SELECT count(*) FROM messages d WHERE d.app = $1 AND d.room = $2
+                AND d.gone = 1 AND d.counts = 1 AND d.count_no > m.count_no)
+            FROM messages m WHERE m.app = $1 AND m.id = $3 AND m.room = $2";
+        let rows = self.session.rows(text, binds![self.app, &room.id, id]).await?;
+        rows.first().map(|row| Ok(row.int(0)? + row.int(1)?)).transpose()
+    }
+}
+
+impl Tx {
+    /// Writes a message at the next place of the room, and moves its sender's own mark. Returns
+    /// the place and the time it was stored at (which never goes back in a room).
+    pub async fn insert_message(&mut self, locked: &mut LockedRoom, new: &NewMessage) -> Result<(i64, i64)> {
+        let room = &mut locked.room;
+        let at_ms = new.now_ms.max(room.last_message_ms);
+        room.last_seq += 1;
+        room.last_count += i64::from(new.counts);
+        room.total += 1;
+        room.last_message = Some(room.last_seq);
+        room.last_message_ms = at_ms;
+        let app = self.view.app;
+        let text = "INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, batch, message_ms,
+                created_ms, updated_ms, count_no, counts, forced)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $11, $12, $13, $14)";
+        let values = binds![
+            app,
+            &room.id,
+            room.last_seq,
+            new.id,
+            &new.sender,
+            new.kind.as_str(),
+            new.text.to_string(),
+            map_text(&new.body),
+            new.reply,
+            new.batch.as_deref(),
+            at_ms,
+            room.last_count,
+            new.counts,
+            new.forced,
+        ];
+        self.view.session.put(text, values).await?;
+        let text = "UPDATE rooms SET last_seq = $3, last_count = $4, total = $5, last_message = $3,
+                last_message_ms = $6 WHERE app = $1 AND id = $2";
+        let values = binds![app, &room.id, room.last_seq, room.last_count, room.total, at_ms];
+        self.view.session.put(text, values).await?;
+        if new.counts {
+            // What one writes one has read, and so has everything before it.
+            let text = "UPDATE members SET read_count = $4, read_message = $5, shown_count = $4, shown_message = $5
+                WHERE app = $1 AND room = $2 AND user_id = $3";
+            self.view.session.put(text, binds![app, &room.id, &new.sender, room.last_count, new.id]).await?;
+        }
+        for user in &new.mentions {
+            let text = "INSERT INTO mentions (app, user_id, room, seq, count_no) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT DO NOTHING";
+            self.view.session.put(text, binds![app, user, &room.id, room.last_seq, room.last_count]).await?;
+        }
+        Ok((room.last_seq, at_ms))
+    }
+
+    /// Changes a message in place: an edit or a recall.
+    pub async fn change_message(&mut self, room: &LockedRoom, id: ObjectId, change: &MessageChange) -> Result<()> {
+        let text = "UPDATE messages SET sender = $4, kind = $5, text = $6, body = $7, updated_ms = $8, edited_ms = $9,
+                indexed = 0, reply = CASE WHEN $5 = 'recall' THEN NULL ELSE reply END
+            WHERE app = $1 AND room = $2 AND id = $3";
+        let values = binds![
+            self.view.app,
+            &room.room.id,
+            id,
+            &change.sender,
+            change.kind.as_str(),
+            change.text.to_string(),
+            map_text(&change.body),
+            change.updated_ms,
+            change.edited_ms,
+        ];
+        self.view.session.put(text, values).await
+    }
+
+    /// Notes that something about a message changed (a pin, a reaction).
+    pub async fn touch_message(&mut self, room: &LockedRoom, id: ObjectId, now_ms: i64) -> Result<()> {
+        let text = "UPDATE messages SET updated_ms = $4 WHERE app = $1 AND room = $2 AND id = $3";
+        self.view.session.put(text, binds![self.view.app, &room.room.id, id, now_ms]).await
+    }
+
+    /// Adds or takes back a reaction. False: nothing changed.
+    pub async fn set_reaction(&mut self, message: ObjectId, new: &Reaction, id: ObjectId, on: bool) -> Result<bool> {
+        let app = self.view.app;
+        let done = if on {
+            let text = "INSERT INTO reactions (app, message, user_id, reaction, id) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT DO NOTHING";
+            self.view.session.run(text, binds![app, message, &new.user, new.reaction.as_str(), id]).await?
+        } else {
+            let text = "DELETE FROM reactions WHERE app = $1 AND message = $2 AND user_id = $3 AND reaction = $4";
+            self.view.session.run(text, binds![app, message, &new.user, new.reaction.as_str()]).await?
+        };
+        Ok(done > 0)
+    }
+
+    /// Deletes a message for everybody; its place in the order, and its count, stay taken.
+    /// False: no such message.
+    pub async fn delete_message(&mut self, locked: &mut LockedRoom, id: ObjectId) -> Result<bool> {
+        let app = self.view.app;
+        let room = locked.room.id.clone();
+        let text = "UPDATE messages SET gone = 1, text = '\"\"', body = '{}', reply = NULL, batch = NULL, indexed = 1
+            WHERE app = $1 AND room = $2 AND id = $3 AND gone = 0 RETURNING seq, count_no, counts";
+        let rows = self.view.session.rows(text, binds![app, &room, id]).await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let (seq, count_no, counts) = (row.int(0)?, row.int(1)?, row.flag(2)?);
+        let forget = match self.view.kind {
+            EngineKind::Sqlite => "DELETE FROM search WHERE rowid = (SELECT number FROM messages
+                WHERE app = $1 AND room = $2 AND seq = $3)",
+            EngineKind::Postgres => "DELETE FROM search WHERE app = $1 AND room = $2 AND seq = $3",
+        };
+        self.view.session.put(forget, binds![app, &room, seq]).await?;
+        self.view.session.put("DELETE FROM reactions WHERE app = $1 AND message = $2", binds![app, id]).await?;
+        let text = "DELETE FROM mentions WHERE app = $1 AND room = $2 AND seq = $3";
+        self.view.session.put(text, binds![app, &room, seq]).await?;
+        if counts {
+            self.forget_count(locked, count_no).await?;
+        }
+        if locked.room.pinned == Some(id) {
+            self.set_pinned(locked, None).await?;
+        }
+        let text = "SELECT MAX(seq) FROM messages WHERE app = $1 AND room = $2 AND gone = 0";
+        let last = match self.view.session.rows(text, binds![app, &room]).await?.first() {
+            Some(row) => row.int_opt(0)?,
+            None => None,
+        };
+        locked.room.total -= 1;
+        locked.room.last_message = last;
+        let text = "UPDATE rooms SET total = $3, last_message = $4 WHERE app = $1 AND id = $2";
+        self.view.session.put(text, binds![app, &room, locked.room.total, last]).await?;
+        Ok(true)
+    }
+
+    /// Deletes all messages of a room for everybody, and returns how many there were.
+    pub async fn delete_all_messages(&mut self, locked: &mut LockedRoom) -> Result<i64> {
+        let count = locked.room.total;
+        self.forget_messages(locked).await?;
+        self.forget_counts(locked).await?;
+        locked.room.total = 0;
+        locked.room.last_message = None;
+        locked.room.pinned = None;
+        let text = "UPDATE rooms SET total = 0, last_message = NULL, pinned = NULL WHERE app = $1 AND id = $2";
+        self.view.session.put(text, binds![self.view.app, &locked.room.id]).await?;
+        Ok(count)
+    }
+
+    pub(crate) async fn forget_messages(&mut self, locked: &LockedRoom) -> Result<()> {
+        let forget = match self.view.kind {
+            EngineKind::Sqlite => "DELETE FROM search WHERE rowid IN (SELECT number FROM messages
+                WHERE app = $1 AND room = $2)",
+            EngineKind::Postgres => "DELETE FROM search WHERE app = $1 AND room = $2",
+        };
+        for text in [
+            forget,
+            "DELETE FROM reactions WHERE app = $1 AND message IN (SELECT id FROM messages WHERE app = $1 AND room = $2)",
+            "DELETE FROM mentions WHERE app = $1 AND room = $2",
+            "DELETE FROM messages WHERE app = $1 AND room = $2",
+        ] {
+            self.view.session.put(text, binds![self.view.app, &locked.room.id]).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,341 @@
+//! Rooms, pairs, and the locks both are changed under.
+
+use banter_domain::id::{ObjectId, Pair, RoomId, UserId};
+use banter_domain::room::{Role, Room, RoomKind, Standing};
+
+use crate::read::{Read, texts_text};
+use crate::sabotage::{self, Lock};
+use crate::sql::{Row, Statement, Value, binds};
+use crate::{EngineKind, Error, Result, Tx, View};
+
+/// The columns [`room`] reads, of a table spelt `r`.
+pub(crate) const ROOM: &str = "r.id, r.kind, r.low, r.high, r.owner, r.name, r.cover, r.description, r.tags, r.webhook,
+    r.bot_mode, r.ext_params, r.frozen, r.closed, r.last_seq, r.last_count, r.total, r.last_message,
+    r.last_message_ms, r.pinned, r.created_ms";
+
+/// How many columns [`ROOM`] names.
+pub(crate) const ROOM_COLUMNS: usize = 21;
+
+/// Reads a room from the columns that begin at `from`.
+pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
+    let kind = match row.text(from + 1)?.as_str() {
+        "direct" => {
+            let pair = Pair::of(&row.user(from + 2)?, &row.user(from + 3)?);
+            RoomKind::Direct(pair.ok_or_else(|| Error::Corrupt("a direct room of one".to_owned()))?)
+        }
+        "group" => RoomKind::Group,
+        _ => RoomKind::Custom,
+    };
+    Ok(Room {
+        id: row.room_id(from)?,
+        kind,
+        owner: row.user_opt(from + 4)?,
+        name: row.text_opt(from + 5)?,
+        cover: row.text_opt(from + 6)?,
+        description: row.text_opt(from + 7)?,
+        tags: row.texts(from + 8)?,
+        webhook: row.text_opt(from + 9)?,
+        bot_mode: row.flag(from + 10)?,
+        ext_params: row.text_opt(from + 11)?,
+        frozen: row.flag(from + 12)?,
+        closed: row.flag(from + 13)?,
+        last_seq: row.int(from + 14)?,
+        last_count: row.int(from + 15)?,
+        total: row.int(from + 16)?,
+        last_message: row.int_opt(from + 17)?,
+        last_message_ms: row.int(from + 18)?,
+        pinned: row.object_id_opt(from + 19)?,
+        created_ms: row.int(from + 20)?,
+    })
+}
+
+/// How a user stands in a room, in one question. `$2` the room, `$3` the user.
+const STANDING: &str = "SELECT r.owner, m.member, m.manager, m.hidden,
+        EXISTS (SELECT 1 FROM group_members g JOIN members gm
+            ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
+            WHERE g.app = r.app AND g.user_id = $3),
+        EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban' AND b.room = r.id
+            AND b.blockee = $3 AND b.lifted_ms IS NULL),
+        r.kind = 'direct' AND (
+            EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = r.low
+                AND b.blockee = r.high AND b.lifted_ms IS NULL)
+            OR EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = r.high
+                AND b.blockee = r.low AND b.lifted_ms IS NULL))
+    FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
+    WHERE r.app = $1 AND r.id = $2";
+
+fn standing(row: &mut Row, user: &UserId) -> Result<Standing> {
+    let owner = row.user_opt(0)?.as_ref() == Some(user);
+    let own = row.int_opt(1)? == Some(1);
+    let manager = row.int_opt(2)? == Some(1);
+    let member = own || row.flag(4)?;
+    Ok(Standing {
+        role: match (owner, member) {
+            (true, _) => Some(Role::Owner),
+            (false, true) if own && manager => Some(Role::Manager),
+            (false, true) => Some(Role::Member),
+            (false, false) => None,
+        },
+        member,
+        banned: row.flag(5)?,
+        blocked: row.flag(6)?,
+        hidden: row.int_opt(3)? == Some(1),
+    })
+}
+
+/// A room that is locked until its transaction ends: the proof that every change to it asks for.
+#[derive(Debug)]
+pub struct LockedRoom {
+    /// The room as it is under the lock, kept in step with what is written through it.
+    pub(crate) room: Room,
+}
+
+impl std::ops::Deref for LockedRoom {
+    type Target = Room;
+
+    fn deref(&self) -> &Room {
+        &self.room
+    }
+}
+
+/// A pair of users that is locked until its transaction ends.
+#[derive(Debug)]
+pub struct LockedPair {
+    /// Which pair.
+    pub(crate) pair: Pair,
+    /// The room of the pair, if it has one.
+    pub room: Option<RoomId>,
+}
+
+impl LockedPair {
+    /// Which pair.
+    #[must_use]
+    pub fn pair(&self) -> &Pair {
+        &self.pair
+    }
+}
+
+/// What a new room begins with.
+pub type NewRoomRow = Room;
+
+/// One of the rooms somebody is in.
+#[derive(Debug, Clone)]
+pub struct OwnRoom {
+    /// The room.
+    pub room: Room,
+    /// Its unread messages for him.
+    pub unread: i64,
+    /// When it was made as far as he may know, milliseconds.
+    pub created_ms: i64,
+    /// His preferences for it, as stored.
+    pub pref: serde_json::Map<String, serde_json::Value>,
+}
+
+impl View {
+    /// One room.
+    pub async fn room(&mut self, id: &RoomId) -> Result<Option<Room>> {
+        let text = format!("SELECT {ROOM} FROM rooms r WHERE r.app = $1 AND r.id = $2");
+        let rows = self.session.rows(&text, binds![self.app, id]).await?;
+        rows.into_iter().next().map(|mut row| room(&mut row, 0)).transpose()
+    }
+
+    /// How a user stands in a room. A room that is not there gives the standing of nobody.
+    pub async fn standing(&mut self, id: &RoomId, user: &UserId) -> Result<Standing> {
+        let rows = self.session.rows(STANDING, binds![self.app, id, user]).await?;
+        rows.into_iter().next().map_or(Ok(Standing::default()), |mut row| standing(&mut row, user))
+    }
+
+    /// The room of a pair: where its blocks stand and where "open a direct room" leads.
+    pub async fn pair_room(&mut self, pair: &Pair) -> Result<Option<RoomId>> {
+        let [low, high] = pair.both();
+        let text = "SELECT room FROM pairs WHERE app = $1 AND low = $2 AND high = $3";
+        let rows = self.session.rows(text, binds![self.app, low, high]).await?;
+        rows.into_iter().next().map_or(Ok(None), |mut row| row.room_id_opt(0))
+    }
+
+    /// The rooms somebody is in, himself or through a user group, that are not frozen or hidden
+    /// from him. Unsorted: what they are sorted by depends on who asks.
+    pub async fn own_rooms(&mut self, user: &UserId) -> Result<Vec<OwnRoom>> {
+        let text = format!(
+            "SELECT {ROOM}, COALESCE(m.read_count, (SELECT MAX(gm.read_count) FROM group_members g JOIN members gm
+                    ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
+                    WHERE g.app = $1 AND g.user_id = $2), 0), COALESCE(m.pref, '{{}}'),
+                COALESCE(m.shown_created_ms, r.created_ms)
+             FROM (SELECT app, room FROM members WHERE app = $1 AND user_id = $2 AND member = 1 AND hidden = 0
+                   UNION
+                   SELECT gm.app, gm.room FROM group_members g JOIN members gm
+                    ON gm.app = g.app AND gm.user_id = g.grp AND gm.member = 1
+                    WHERE g.app = $1 AND g.user_id = $2) mine
+             JOIN rooms r ON r.app = mine.app AND r.id = mine.room
+             LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $2
+             WHERE r.frozen = 0"
+        );
+        let mut own = Vec::new();
+        for mut row in self.session.rows(&text, binds![self.app, user]).await? {
+            let room = room(&mut row, 0)?;
+            let unread = (room.last_count - row.int(ROOM_COLUMNS)?).max(0);
+            let pref = row.map(ROOM_COLUMNS + 1)?;
+            own.push(OwnRoom { unread, pref, created_ms: row.int(ROOM_COLUMNS + 2)?, room });
+        }
+        Ok(own)
+    }
+}
+
+impl Tx {
+    /// Locks a room until this transaction ends, and its pair before it if it is a direct one.
+    /// Everything read after it stays true until then. `None`: no such room.
+    pub async fn lock_room(&mut self, id: &RoomId) -> Result<Option<LockedRoom>> {
+        let app = self.view.app;
+        let mut statements = Vec::with_capacity(2);
+        if self.view.kind == EngineKind::Postgres && !sabotage::removed(Lock::Pair) {
+            // A room's pair never changes, so it can be read without the room's lock.
+            statements.push(Statement {
+                text: "SELECT p.low FROM rooms r JOIN pairs p ON p.app = r.app AND p.low = r.low AND p.high = r.high
+                    WHERE r.app = $1 AND r.id = $2 FOR UPDATE OF p"
+                    .into(),
+                binds: binds![app, id],
+            });
+        }
+        let lock = if sabotage::removed(Lock::Room) { "" } else { " FOR UPDATE" };
+        let text = format!("SELECT {ROOM} FROM rooms r WHERE r.app = $1 AND r.id = $2{lock}");
+        statements.push(Statement { text: text.into(), binds: binds![app, id] });
+        let answers = self.view.session.batch(statements).await?;
+        let row = answers.into_iter().next_back().and_then(|rows| rows.into_iter().next());
+        Ok(row.map(|mut row| room(&mut row, 0)).transpose()?.map(|room| LockedRoom { room }))
+    }
+
+    /// Locks a pair until this transaction ends. Pairs are locked before rooms.
+    pub async fn lock_pair(&mut self, pair: &Pair) -> Result<LockedPair> {
+        let [low, high] = pair.both();
+        let app = self.view.app;
+        let insert = "INSERT INTO pairs (app, low, high, room) VALUES ($1, $2, $3, NULL) ON CONFLICT DO NOTHING";
+        self.view.session.put(insert, binds![app, low, high]).await?;
+        let text = if sabotage::removed(Lock::Pair) {
+            "SELECT room FROM pairs WHERE app = $1 AND low = $2 AND high = $3"
+        } else {
+            "SELECT room FROM pairs WHERE app = $1 AND low = $2 AND high = $3 FOR UPDATE"
+        };
+        let mut rows = self.view.session.rows(text, binds![app, low, high]).await?;
+        let room = rows.first_mut().map_or(Ok(None), |row| row.room_id_opt(0))?;
+        Ok(LockedPair { pair: pair.clone(), room })
+    }
+
+    /// Says which room is the pair's.
+    pub async fn set_pair_room(&mut self, pair: &mut LockedPair, room: Option<&RoomId>) -> Result<()> {
+        let [low, high] = pair.pair.both();
+        let text = "UPDATE pairs SET room = $4 WHERE app = $1 AND low = $2 AND high = $3";
+        let values = binds![self.view.app, low, high, room.map_or(Value::Null, Value::from)];
+        pair.room = room.cloned();
+        self.view.session.put(text, values).await
+    }
+
+    /// Writes a new room and locks it. `None`: the id is taken.
+    pub async fn insert_room(&mut self, new: &NewRoomRow) -> Result<Option<LockedRoom>> {
+        let pair = new.kind.pair().map(Pair::both);
+        let text = "INSERT INTO rooms (app, id, kind, low, high, owner, name, cover, description, tags, webhook,
+                bot_mode, ext_params, frozen, closed, last_seq, created_ms)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            ON CONFLICT DO NOTHING";
+        let values = binds![
+            self.view.app,
+            &new.id,
+            new.kind.name(),
+            pair.map(|[low, _]| low.as_str()),
+            pair.map(|[_, high]| high.as_str()),
+            new.owner.as_ref().map(UserId::as_str),
+            new.name.as_deref(),
+            new.cover.as_deref(),
+            new.description.as_deref(),
+            texts_text(&new.tags),
+            new.webhook.as_deref(),
+            new.bot_mode,
+            new.ext_params.as_deref(),
+            new.frozen,
+            new.closed,
+            new.last_seq,
+            new.created_ms,
+        ];
+        if self.view.session.run(text, values).await? == 0 {
+            return Ok(None);
+        }
+        // A ban outlives its room, and holds again in a new one of the same id (R-14).
+        let again = "UPDATE relations SET listed = 1, room_created_ms = $3, room_kind = $4
+            WHERE app = $1 AND room = $2 AND kind = 'ban' AND lifted_ms IS NULL";
+        let values = binds![self.view.app, &new.id, new.created_ms, new.kind.name()];
+        self.view.session.put(again, values).await?;
+        Ok(Some(LockedRoom { room: new.clone() }))
+    }
+
+    /// Writes what a room is called and shows, who owns it, and whether it is frozen or closed.
+    pub async fn save_room(&mut self, locked: &mut LockedRoom, room: Room) -> Result<()> {
+        let text = "UPDATE rooms SET owner = $3, name = $4, cover = $5, description = $6, tags = $7, webhook = $8,
+                bot_mode = $9, ext_params = $10, frozen = $11, closed = $12, last_seq = $13
+            WHERE app = $1 AND id = $2";
+        let values = binds![
+            self.view.app,
+            &locked.room.id,
+            room.owner.as_ref().map(UserId::as_str),
+            room.name.as_deref(),
+            room.cover.as_deref(),
+            room.description.as_deref(),
+            texts_text(&room.tags),
+            room.webhook.as_deref(),
+            room.bot_mode,
+            room.ext_params.as_deref(),
+            room.frozen,
+            room.closed,
+            room.last_seq,
+        ];
+        locked.room = room;
+        self.view.session.put(text, values).await
+    }
+
+    /// Takes the next place in the room's order, for a ban or a freeze.
+    pub async fn take_place(&mut self, locked: &mut LockedRoom) -> Result<i64> {
+        locked.room.last_seq += 1;
+        let text = "UPDATE rooms SET last_seq = $3 WHERE app = $1 AND id = $2";
+        let values = binds![self.view.app, &locked.room.id, locked.room.last_seq];
+        self.view.session.put(text, values).await?;
+        Ok(locked.room.last_seq)
+    }
+
+    /// Pins a message, or none.
+    pub async fn set_pinned(&mut self, locked: &mut LockedRoom, message: Option<ObjectId>) -> Result<()> {
+        locked.room.pinned = message;
+        let text = "UPDATE rooms SET pinned = $3 WHERE app = $1 AND id = $2";
+        let values = binds![self.view.app, &locked.room.id, message];
+        self.view.session.put(text, values).await
+    }
+
+    /// Deletes a room with its messages. Its bans leave the lists and stay on record (R-14); the
+    /// blocks of a pair do not depend on its room.
+    pub async fn delete_room(&mut self, locked: LockedRoom) -> Result<()> {
+        self.forget_messages(&locked).await?;
+        for text in [
+            "UPDATE relations SET listed = 0 WHERE app = $1 AND room = $2 AND kind = 'ban'",
+            "UPDATE pairs SET room = NULL WHERE app = $1 AND room = $2
+                AND low = (SELECT low FROM rooms WHERE app = $1 AND id = $2)
+                AND high = (SELECT high FROM rooms WHERE app = $1 AND id = $2)",
+            "DELETE FROM members WHERE app = $1 AND room = $2",
+            "DELETE FROM rooms WHERE app = $1 AND id = $2",
+        ] {
+            self.view.session.put(text, binds![self.view.app, &locked.room.id]).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives a room another id: a hidden room makes way for one that claims its id (R-09). Such a
+    /// room holds no message.
+    pub async fn rename_room(&mut self, pair: &mut LockedPair, locked: &mut LockedRoom, id: &RoomId) -> Result<()> {
+        for text in [
+            "UPDATE rooms SET id = $3 WHERE app = $1 AND id = $2",
+            "UPDATE members SET room = $3 WHERE app = $1 AND room = $2",
+            "UPDATE mutes SET room = $3 WHERE app = $1 AND room = $2",
+            "UPDATE relations SET room = $3 WHERE app = $1 AND room = $2 AND kind = 'block'",
+        ] {
+            self.view.session.put(text, binds![self.view.app, &locked.room.id, id]).await?;
+        }
+        locked.room.id = id.clone();
+        self.set_pair_room(pair, Some(id)).await
+    }
+}

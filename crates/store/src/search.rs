@@ -1,0 +1,115 @@
+//! The search index. A message enters it shortly after it is written, and at the latest when
+//! somebody searches: whoever searches indexes what is pending first.
+
+use banter_domain::id::{ObjectId, RoomId};
+use banter_domain::message::Kind;
+use banter_domain::search::{RESERVED, Term, index_tokens};
+use serde_json::{Map, Value as Json};
+
+use crate::read::Read;
+use crate::search_syntax::{fts5_text, to_fts5, to_tsquery, tsvector_text};
+use crate::sql::binds;
+use crate::{EngineKind, Result, Tx, View};
+
+/// A found message.
+pub type Hit = (RoomId, ObjectId);
+
+impl View {
+    /// Is anything written that the index does not know yet?
+    pub async fn index_lags(&mut self) -> Result<bool> {
+        let text = "SELECT 1 FROM messages WHERE indexed = 0 LIMIT 1";
+        Ok(!self.session.rows(text, binds![]).await?.is_empty())
+    }
+
+    /// The newest messages that hold all terms, of these rooms only; `files`: only files.
+    pub async fn find_messages(&mut self, rooms: &[RoomId], terms: &[Term], files: bool, limit: i64) -> Result<Vec<Hit>> {
+        if rooms.is_empty() || terms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let kinds = if files { " AND m.kind IN ('file', 'audio', 'video', 'image')" } else { "" };
+        let (text, question) = match self.kind {
+            EngineKind::Sqlite => {
+                let scopes: Vec<String> = rooms.iter().map(|room| format!("\"{}\"", scope(self.app, room))).collect();
+                let question = format!("scope : ({}) AND tokens : ({})", scopes.join(" OR "), to_fts5(terms));
+                let text = format!(
+                    "SELECT m.room, m.id FROM search s JOIN messages m ON m.number = s.rowid
+                     WHERE search MATCH $1 AND m.app = $2 AND m.room = ANY($3) AND m.gone = 0{kinds}
+                     ORDER BY s.rowid DESC LIMIT $4"
+                );
+                (text, question)
+            }
+            EngineKind::Postgres => {
+                let scopes: Vec<String> = rooms.iter().map(|room| format!("'{}'", scope(self.app, room))).collect();
+                let question = format!("({}) & {}", scopes.join(" | "), to_tsquery(terms));
+                let text = format!(
+                    "SELECT m.room, m.id FROM search s JOIN messages m ON m.app = s.app AND m.room = s.room AND m.seq = s.seq
+                     WHERE s.tokens @@ $1::text::tsquery AND s.app = $2 AND s.room = ANY($3) AND m.gone = 0{kinds}
+                     ORDER BY m.id DESC LIMIT $4"
+                );
+                (text, question)
+            }
+        };
+        let rows = self.session.rows(&text, binds![question, self.app, rooms, limit]).await?;
+        rows.into_iter().map(|mut row| Ok((row.room_id(0)?, row.object_id(1)?))).collect()
+    }
+}
+
+impl Tx {
+    /// Indexes at most `limit` pending messages of all apps; true: there may be more.
+    pub async fn index_pending(&mut self, limit: i64) -> Result<bool> {
+        let kind = self.view.kind;
+        let text = match kind {
+            EngineKind::Sqlite => "SELECT app, room, seq, kind, text, body, number FROM messages WHERE indexed = 0 LIMIT $1",
+            // Several nodes index at once; each takes rows the others left.
+            EngineKind::Postgres => "SELECT app, room, seq, kind, text, body, seq FROM messages WHERE indexed = 0
+                ORDER BY app, room, seq LIMIT $1 FOR UPDATE SKIP LOCKED",
+        };
+        let rows = self.view.session.rows(text, binds![limit]).await?;
+        let more = i64::try_from(rows.len()).unwrap_or(limit) >= limit;
+        for mut row in rows {
+            let (app, room, seq, number) = (row.int(0)?, row.room_id(1)?, row.int(2)?, row.int(6)?);
+            let tokens = searchable(&row.text(3)?, &row.json(4)?, &row.map(5)?);
+            let scope = scope(app, &room);
+            match kind {
+                EngineKind::Sqlite => {
+                    self.view.session.put("DELETE FROM search WHERE rowid = $1", binds![number]).await?;
+                    if !tokens.is_empty() {
+                        let text = "INSERT INTO search (rowid, scope, tokens) VALUES ($1, $2, $3)";
+                        self.view.session.put(text, binds![number, scope, fts5_text(&tokens)]).await?;
+                    }
+                }
+                EngineKind::Postgres => {
+                    let delete = "DELETE FROM search WHERE app = $1 AND room = $2 AND seq = $3";
+                    self.view.session.put(delete, binds![app, &room, seq]).await?;
+                    if !tokens.is_empty() {
+                        // The scope stands where no phrase of tokens can reach it.
+                        let tokens = format!("{} '{scope}':16383", tsvector_text(&tokens));
+                        let text = "INSERT INTO search (app, room, seq, tokens) VALUES ($1, $2, $3, $4::text::tsvector)";
+                        self.view.session.put(text, binds![app, &room, seq, tokens]).await?;
+                    }
+                }
+            }
+            let text = "UPDATE messages SET indexed = 1 WHERE app = $1 AND room = $2 AND seq = $3";
+            self.view.session.put(text, binds![app, &room, seq]).await?;
+        }
+        Ok(more)
+    }
+}
+
+/// A token that stands for one room of one app. It begins as no token of words does.
+fn scope(app: i64, room: &RoomId) -> String {
+    format!("{RESERVED}{app}r{}", room.digest())
+}
+
+/// What of a message can be searched for: its words, and the name of its file.
+fn searchable(kind: &str, text: &Json, body: &Map<String, Json>) -> Vec<String> {
+    if kind == Kind::Recall.name() || Kind::is_system(kind) {
+        return Vec::new();
+    }
+    let mut all = text.as_str().unwrap_or_default().to_owned();
+    if let Some(name) = body.get("file_name").and_then(Json::as_str) {
+        all.push('\n');
+        all.push_str(name);
+    }
+    index_tokens(&all)
+}
