@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Milliseconds since the epoch.
 pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
+/// Fills a buffer with bytes nobody can guess.
+pub type Random = Arc<dyn Fn(&mut [u8]) -> std::io::Result<()> + Send + Sync>;
+
 /// What a process knows of time and chance.
 #[derive(Clone)]
 pub struct Senses {
@@ -17,18 +20,21 @@ pub struct Senses {
     /// Time since some moment before; never goes back.
     pub elapsed: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// Fills a buffer with bytes nobody can guess. Errors: the system gives none.
-    pub random: Arc<dyn Fn(&mut [u8]) -> std::io::Result<()> + Send + Sync>,
+    pub random: Random,
 }
 
 impl Senses {
     /// The machine's own.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reaches for clock and randomness")]
     pub fn real() -> Self {
         let start = std::time::Instant::now();
         Self {
             now_ms: Arc::new(wall_ms),
             elapsed: Arc::new(move || start.elapsed()),
-            random: Arc::new(|buffer| getrandom::fill(buffer).map_err(|error| std::io::Error::other(error.to_string()))),
+            random: Arc::new(|buffer| {
+                getrandom::fill(buffer).map_err(|error| std::io::Error::other(error.to_string()))
+            }),
         }
     }
 
@@ -63,6 +69,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "as above")]
 fn wall_ms() -> i64 {
     let now = std::time::SystemTime::now();
     // A clock before 1970 reads as 1970.

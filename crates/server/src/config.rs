@@ -32,7 +32,7 @@ pub enum Command {
     /// Bring records in from a file: one JSON object a line, original times kept
     Import(Import),
     /// Make and look after apps
-    #[command(subcommand)]
+    #[command(subcommand, flatten_help = true)]
     App(AppCommand),
     /// Write a consistent copy of the embedded database, also while the server runs
     Backup(Backup),
@@ -401,11 +401,16 @@ mod tests {
         let mut all = Vec::new();
         Cli::command().write_long_help(&mut all).expect("help");
         let help = String::from_utf8(all).expect("text");
-        for part in ["--listen", "BANTER_LISTEN", "127.0.0.1:3100", "--rate-limit", "6000", "rotate-key", "BANTER_DATABASE"] {
+        for part in
+            ["--listen", "BANTER_LISTEN", "127.0.0.1:3100", "--rate-limit", "6000", "rotate-key", "BANTER_DATABASE"]
+        {
             assert!(help.contains(part), "{part} is missing:\n{help}");
         }
         for command in Cli::command().get_subcommands() {
-            for arg in command.get_arguments().filter(|arg| arg.get_long().is_some_and(|long| !["help", "version"].contains(&long))) {
+            for arg in command
+                .get_arguments()
+                .filter(|arg| arg.get_long().is_some_and(|long| !["help", "version"].contains(&long)))
+            {
                 assert!(arg.get_env().is_some(), "{} has no twin", arg.get_id());
             }
         }

@@ -106,6 +106,7 @@ impl ApiError {
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         match self {
+            Self::Chat(Error::Store(banter_store::Error::TooBroad)) => None,
             Self::Chat(error @ (Error::Store(_) | Error::NoApp | Error::AppExists(_))) => Some(error.to_string()),
             Self::Fault(text) => Some(text.clone()),
             _ => None,
@@ -189,6 +190,7 @@ fn chat_row(error: &Error, act: Act) -> Row {
         // Apps are made and named on the command line; on the wire both are faults.
         Error::AppExists(_) | Error::NoApp => rows::INTERNAL,
         Error::Store(error) => match error {
+            banter_store::Error::TooBroad => rows::RESULT_TOO_LARGE,
             banter_store::Error::Unreachable(_) | banter_store::Error::TryAgain(_) => rows::UNAVAILABLE,
             banter_store::Error::Database(_)
             | banter_store::Error::Corrupt(_)

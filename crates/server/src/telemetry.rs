@@ -26,7 +26,9 @@ pub fn start(log: &Log) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     let started = match log.log {
         LogFormat::Text => tracing_subscriber::registry().with(filter).with(lines).try_init(),
-        LogFormat::Json => tracing_subscriber::registry().with(filter).with(lines.json().flatten_event(true)).try_init(),
+        LogFormat::Json => {
+            tracing_subscriber::registry().with(filter).with(lines.json().flatten_event(true)).try_init()
+        }
     };
     // A second call, in a test process: the first one's settings hold.
     drop(started);

@@ -71,7 +71,8 @@ impl Issuer {
             exp: expires_ms.saturating_add(999).div_euclid(1000),
             jti: hex(&id),
         };
-        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.key).map_err(|error| fault(error.to_string()))?;
+        let token =
+            encode(&Header::new(Algorithm::HS256), &claims, &self.key).map_err(|error| fault(error.to_string()))?;
         Ok(Grant { token, expires_ms })
     }
 }
@@ -92,7 +93,10 @@ mod tests {
         let payload = grant.token.split('.').nth(1).expect("three parts");
         let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).expect("base64");
         let payload: serde_json::Value = serde_json::from_slice(&payload).expect("json");
-        assert_eq!((&payload["id"], &payload["iat"], &payload["exp"]), (&"aaa".into(), &1.into(), &(1 + 7 * 86_400).into()));
+        assert_eq!(
+            (&payload["id"], &payload["iat"], &payload["exp"]),
+            (&"aaa".into(), &1.into(), &(1 + 7 * 86_400).into())
+        );
         assert!(payload.get("avatarUrl").is_none());
         assert_ne!(issuer.issue(&profile, 1_000).expect("a token").token, grant.token);
     }

@@ -182,16 +182,21 @@ impl Tx {
         shown: bool,
         at_ms: i64,
     ) -> Result<()> {
+        // What a parameter is must be said where PostgreSQL would guess twice.
         let text = "INSERT INTO members (app, room, user_id, member, joined_ms, read_count, read_message, shown_count,
                 shown_message)
-            VALUES ($1, $2, $3, 0, $7, $4, $5, CASE WHEN $6 = 1 THEN $4 ELSE 0 END, CASE WHEN $6 = 1 THEN $5 END)
+            VALUES ($1, $2, $3, 0, $7, CAST($4 AS BIGINT), CAST($5 AS TEXT),
+                CASE WHEN $6 = 1 THEN CAST($4 AS BIGINT) ELSE 0 END,
+                CASE WHEN $6 = 1 THEN CAST($5 AS TEXT) END)
             ON CONFLICT (app, room, user_id) DO UPDATE SET
-                read_count = CASE WHEN $4 > members.read_count THEN $4 ELSE members.read_count END,
-                read_message = CASE WHEN members.read_message IS NULL OR $5 > members.read_message THEN $5
-                    ELSE members.read_message END,
-                shown_count = CASE WHEN $6 = 1 AND $4 > members.shown_count THEN $4 ELSE members.shown_count END,
-                shown_message = CASE WHEN $6 = 1 AND (members.shown_message IS NULL OR $5 > members.shown_message)
-                    THEN $5 ELSE members.shown_message END";
+                read_count = GREATEST(CAST($4 AS BIGINT), members.read_count),
+                read_message = CASE WHEN members.read_message IS NULL OR CAST($5 AS TEXT) > members.read_message
+                    THEN CAST($5 AS TEXT) ELSE members.read_message END,
+                shown_count = CASE WHEN $6 = 1 THEN GREATEST(CAST($4 AS BIGINT), members.shown_count)
+                    ELSE members.shown_count END,
+                shown_message = CASE WHEN $6 = 1
+                        AND (members.shown_message IS NULL OR CAST($5 AS TEXT) > members.shown_message)
+                    THEN CAST($5 AS TEXT) ELSE members.shown_message END";
         let message = mark.message.map(|id| id.to_string());
         let values = binds![self.view.app, &room.room.id, id, mark.count, message, i64::from(shown), at_ms];
         self.view.session.put(text, values).await

@@ -46,7 +46,6 @@ fn entry(mut row: Row) -> Result<Entry> {
 
 impl View {
     /// A page of the audit, newest first. `None` in the parts of the question: any.
-    #[expect(clippy::too_many_arguments, reason = "the seven questions one can ask of an audit")]
     pub async fn audit(
         &mut self,
         actor: Option<&UserId>,

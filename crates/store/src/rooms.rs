@@ -60,7 +60,9 @@ const STANDING: &str = "SELECT r.owner, m.member, m.manager, m.hidden,
             EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = r.low
                 AND b.blockee = r.high AND b.lifted_ms IS NULL)
             OR EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = r.high
-                AND b.blockee = r.low AND b.lifted_ms IS NULL))
+                AND b.blockee = r.low AND b.lifted_ms IS NULL)),
+        r.kind = 'direct' AND m.user_id IS NULL AND EXISTS (SELECT 1 FROM members h WHERE h.app = r.app
+            AND h.room = r.id AND h.hidden = 1)
     FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
     WHERE r.app = $1 AND r.id = $2";
 
@@ -79,7 +81,9 @@ fn standing(row: &mut Row, user: &UserId) -> Result<Standing> {
         member,
         banned: row.flag(5)?,
         blocked: row.flag(6)?,
-        hidden: row.int_opt(3)? == Some(1),
+        // Hidden from one of the two, it is hidden from everybody who is not in it: a second
+        // account, or a friend, could tell him (R-09).
+        hidden: row.int_opt(3)? == Some(1) || row.flag(7)?,
     })
 }
 

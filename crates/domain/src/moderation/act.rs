@@ -165,12 +165,14 @@ impl Act {
                 (false, false, Passes, Needs::Nothing)
             }
             Self::Operate => (false, false, Passes, Needs::Platform),
-            Self::ListBans | Self::Ban | Self::Unban => (false, false, Passes, Needs::OwnerOrDirect),
+            Self::ListBans => (false, false, Passes, Needs::OwnerOrDirect),
+            // An owner whom the platform banned does not lift it himself.
+            Self::Ban | Self::Unban => (true, false, Passes, Needs::OwnerOrDirect),
             Self::ReadRoom | Self::ReadMessages => (false, false, Passes, Needs::Insider),
             Self::UpdateRoom => (true, true, StopsMembers, Needs::SuperuserOrOwnerless),
             Self::Freeze | Self::Remove => (true, true, Passes, Needs::Superuser),
             Self::Appoint => (true, true, Passes, Needs::Superuser),
-            Self::DeleteRoom => (false, true, Passes, Needs::Owner),
+            Self::DeleteRoom => (true, true, Passes, Needs::Owner),
             Self::Invite => (true, true, Stops, Needs::Insider),
             Self::Join => (true, false, Stops, Needs::Nothing),
             Self::Leave | Self::MarkRead => (false, false, Passes, Needs::Member),

@@ -69,6 +69,8 @@ rows! {
     INVALID_QUERY_PARAMETER = 400, "Invalid parameters", "INVALID_QUERY", "The query parameter '{}' is not valid";
     /// A filter (`q`) that is none.
     INVALID_FILTER = 400, "Invalid query syntax", "INVALID_QUERY", "MongoDB query syntax error";
+    /// A filter that would have to read too much.
+    RESULT_TOO_LARGE = 413, "Query result too large", "RESULT_TOO_LARGE", "Please use more specific query or smaller limit";
     /// A field that must be there is not (token endpoints).
     MISSING_FIELD = 400, "Bad Request", "INVALID_REQUEST", "Missing required field: {}";
     /// An expiry that is not a time (token endpoints).

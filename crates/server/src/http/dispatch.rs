@@ -79,18 +79,19 @@ async fn routed(edge: &Edge, connection: &Connection, request: Request, request_
         Found::OtherMethods(allow) => return (told(ApiError::MethodNotAllowed(allow), Act::Look, request_id), None),
         Found::Nothing => return (told(rows::NOT_FOUND.into(), Act::Look, request_id), None),
     };
+    let params: Option<Vec<String>> = params.into_iter().map(decoded).collect();
     let mut app = None;
-    let answer = async {
+    let inbound = async {
         let caller = auth::caller(edge, route, &parts.headers, connection).await?;
         app = caller.as_ref().map(|caller| caller.app.clone());
-        let params: Option<Vec<String>> = params.into_iter().map(decoded).collect();
         let body_limit = match route.body_size {
             BodySize::Plain => edge.settings.body_limit,
             BodySize::Message => edge.settings.message_body_limit,
         };
         Ok::<_, ApiError>(Inbound { caller, params: params.ok_or(rows::INVALID_ID)?, body_limit })
     };
-    let response = match answer.await {
+    let inbound = inbound.await;
+    let response = match inbound {
         Ok(inbound) => {
             let mut request = Request::from_parts(parts, body);
             request.extensions_mut().insert(inbound);

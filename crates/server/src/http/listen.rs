@@ -35,9 +35,9 @@ pub struct Running {
 impl Running {
     /// Stops accepting, answers what was accepted (as long as the settings allow) and returns.
     pub async fn stop(self) {
-        // If nobody listens any more it has ended already; so has it if the task is gone.
-        drop(self.stop.send(()));
-        drop(self.ended.await);
+        if self.stop.send(()).is_err() || self.ended.await.is_err() {
+            tracing::warn!("the listener had ended already");
+        }
     }
 }
 

@@ -26,9 +26,9 @@ struct Node {
 }
 
 /// What a path and method lead to.
-pub(crate) enum Found<'a> {
-    /// A route, and its parameters, still escaped.
-    Route(&'a Route, usize, Vec<&'a str>),
+pub(crate) enum Found<'a, 'p> {
+    /// A route, its place in the table, and its parameters, still escaped.
+    Route(&'a Route, usize, Vec<&'p str>),
     /// A path without this method; those it has, as an `Allow` header.
     OtherMethods(String),
     /// No such path.
@@ -58,7 +58,7 @@ impl Matcher {
         &self.routes
     }
 
-    pub(crate) fn find<'a>(&'a self, method: &Method, path: &'a str) -> Found<'a> {
+    pub(crate) fn find<'a, 'p>(&'a self, method: &Method, path: &'p str) -> Found<'a, 'p> {
         // HEAD is GET without the body, which hyper leaves out.
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let path: Vec<&str> = segments(path).collect();

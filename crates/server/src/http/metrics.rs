@@ -3,6 +3,7 @@
 //! Nothing here is a constant, and no label holds an id: label values are routes, methods,
 //! statuses and error codes.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::http::Method;
@@ -36,11 +37,6 @@ struct Reason {
     reason: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Operation {
-    operation: &'static str,
-}
-
 /// The counters of this process.
 pub struct Metrics {
     registry: Registry,
@@ -57,9 +53,9 @@ pub struct Metrics {
 struct OfRoute {
     endpoint: Endpoint,
     latency: Histogram,
-    /// The statuses nearly all answers have.
-    ok: Counter,
-    unchanged: Counter,
+    /// The statuses nearly all answers have, once there was one.
+    ok: OnceLock<Counter>,
+    unchanged: OnceLock<Counter>,
 }
 
 impl Metrics {
@@ -81,8 +77,8 @@ impl Metrics {
         registry.register("active_bans", "Bans that hold, in all apps", bans.clone());
         let of = |method: &'static str, route: &'static str| {
             let endpoint = Endpoint { method, route };
-            let counter = |status| requests.get_or_create_owned(&Answered { method, route, status });
-            OfRoute { latency: latency.get_or_create_owned(&endpoint), ok: counter(200), unchanged: counter(304), endpoint }
+            let latency = latency.get_or_create_owned(&endpoint);
+            OfRoute { latency, ok: OnceLock::new(), unchanged: OnceLock::new(), endpoint }
         };
         let unknown = of("other", "none");
         let routes = routes.iter().map(|route| of(name(&route.method), route.path)).collect();
@@ -93,13 +89,12 @@ impl Metrics {
     pub(crate) fn answered(&self, route: Option<usize>, status: u16, took: Duration) {
         let of = route.and_then(|index| self.routes.get(index)).unwrap_or(&self.unknown);
         of.latency.observe(took.as_secs_f64());
+        let Endpoint { method, route } = of.endpoint;
+        let counter = || self.requests.get_or_create_owned(&Answered { method, route, status });
         match status {
-            200 => of.ok.inc(),
-            304 => of.unchanged.inc(),
-            _ => {
-                let Endpoint { method, route } = of.endpoint;
-                self.requests.get_or_create(&Answered { method, route, status }).inc()
-            }
+            200 => of.ok.get_or_init(counter).inc(),
+            304 => of.unchanged.get_or_init(counter).inc(),
+            _ => counter().inc(),
         };
     }
 

@@ -140,6 +140,7 @@ impl Scene {
             let filled = match (segment, before) {
                 (segment, _) if !segment.starts_with('{') => segment,
                 ("{key}", _) => "theme",
+                ("{file}", _) => "swagger-ui.css",
                 (_, "rooms" | "room" | "mute") => "den",
                 (_, "messages") => self.message.as_str(),
                 _ => user,

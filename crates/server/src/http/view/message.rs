@@ -75,13 +75,13 @@ pub struct MessageView<'a> {
     updated_ms: i64,
     /// When its words were last edited; null: never.
     #[serde(rename = "editedAt")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     edited: Option<Iso>,
     /// Users it names.
     mentions: Vec<&'a str>,
     /// The message it answers, without the one that one answers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(no_recursion)]
+    #[schema(no_recursion, nullable = false)]
     reply: Option<Box<MessageView<'a>>>,
     /// Who reacted with what, oldest first.
     reactions: Vec<ReactionView<'a>>,
@@ -95,14 +95,15 @@ pub struct MessageView<'a> {
     is_pined: bool,
     /// The batch it was sent in.
     #[serde(rename = "batchID", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     batch: Option<&'a str>,
     /// Of a system message: the user it speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<super::user::ShortUser>)]
+    #[schema(value_type = super::user::ShortUser, required = false)]
     member: Option<Subject<'a>>,
     /// As the sender gave it, object or JSON text; of a system message, the users it speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = serde_json::Value, required = false)]
     extra: Option<Extra<'a>>,
     /// Fields of the message's type, as the sender gave them.
     #[serde(flatten)]
@@ -183,6 +184,7 @@ impl Serialize for Hex {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MessageSender)]
 #[serde(untagged)]
 enum Author<'a> {
     Seen(SenderView<'a>),

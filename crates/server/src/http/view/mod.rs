@@ -10,6 +10,9 @@ pub mod sample;
 pub mod time;
 pub mod user;
 
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 
 /// A page of a list, and how many there are in all.

@@ -25,18 +25,22 @@ pub struct RoomView<'a> {
     app: &'a str,
     /// Shown name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     name: Option<&'a str>,
     /// Shown picture.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     cover: Option<&'a str>,
     /// Shown description.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     description: Option<&'a str>,
     /// `direct`, `group` or `custom`.
     #[serde(rename = "roomType")]
     kind: &'static str,
     /// Who owns it; only groups have owners.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     owner: Option<ShortUser<'a>>,
     /// Ids of its managers.
     managers: Vec<&'a str>,
@@ -47,8 +51,10 @@ pub struct RoomView<'a> {
     properties: Vec<PropertyView<'a>>,
     /// The newest message; absent: none.
     #[serde(rename = "lastMessage", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     last_message: Option<MessageView<'a>>,
     #[serde(flatten)]
+    #[schema(value_type = OutlookView)]
     outlook: Option<OutlookView<'a>>,
     /// Is the viewer owner or manager? Also true for both of a direct room, and for the platform.
     #[serde(rename = "isSuperuser")]
@@ -62,6 +68,7 @@ pub struct RoomView<'a> {
     opening: u8,
     /// Where messages are told to a robot.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     webhook: Option<&'a str>,
     /// May the robot answer?
     #[serde(rename = "botMode")]
@@ -76,6 +83,7 @@ pub struct RoomView<'a> {
     encrypted: bool,
     /// The app's own parameters.
     #[serde(rename = "extParams", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     ext_params: Option<&'a str>,
     /// When it was made, as far as the viewer may know.
     #[serde(rename = "createdTime")]
@@ -136,6 +144,7 @@ fn is_superuser(room: &Room, outlook: &Outlook) -> bool {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RoomMembers)]
 #[serde(untagged)]
 enum People<'a> {
     Seen(Vec<MemberView<'a>>),
@@ -144,16 +153,20 @@ enum People<'a> {
 
 /// What depends on who looks. Absent as a whole when the platform looks for itself.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RoomOutlook)]
 struct OutlookView<'a> {
     /// Messages the viewer has not read.
+    #[schema(required = false)]
     unread: i64,
     /// An unread message names the viewer.
     #[serde(rename = "isMentioned")]
+    #[schema(required = false)]
     is_mentioned: bool,
     /// The viewer wants no notifications from it.
+    #[schema(required = false)]
     muted: bool,
     /// The viewer's preferences for it.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, required = false)]
     pref: &'a Map<String, Value>,
     /// In a direct room: when the viewer blocked the other.
     #[serde(rename = "didBlockAt")]
@@ -196,10 +209,11 @@ pub struct PropertyView<'a> {
     badge: i64,
     /// The last message he has read.
     #[serde(rename = "lastRead", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String, required = false)]
     last_read: Option<Hex>,
     /// `admin`: a manager. Absent: a plain member, or the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     role: Option<&'static str>,
     /// Properties set for him.
     #[serde(flatten)]

@@ -22,9 +22,11 @@ pub struct ShortUser<'a> {
     key: &'a str,
     /// What to call him; absent: never given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     nickname: Option<&'a str>,
     /// His picture; absent: never given.
     #[serde(rename = "avatarUrl", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     avatar_url: Option<&'a str>,
     /// The id the app gave him.
     id: &'a str,
@@ -55,6 +57,7 @@ pub struct SenderView<'a> {
     short: ShortUser<'a>,
     /// A few words about him.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     description: Option<&'a str>,
     /// Robot or person.
     #[serde(rename = "isRobot")]
@@ -81,10 +84,11 @@ pub struct MemberView<'a> {
     short: ShortUser<'a>,
     /// The same moment as `lastLoginTimeMS`; absent: never.
     #[serde(rename = "lastLoginTime", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = String, required = false, format = DateTime)]
     last_login: Option<Iso>,
     /// A few words about him.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     description: Option<&'a str>,
     /// Robot or person.
     #[serde(rename = "isRobot")]
@@ -94,7 +98,7 @@ pub struct MemberView<'a> {
     client_type: &'static str,
     /// Of a user group: who is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(no_recursion)]
+    #[schema(no_recursion, nullable = false)]
     members: Option<Vec<MemberView<'a>>>,
 }
 
@@ -138,10 +142,11 @@ pub struct FullUser<'a> {
     short: ShortUser<'a>,
     /// The same moment as `lastLoginTimeMS`; absent: never.
     #[serde(rename = "lastLoginTime", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = String, required = false, format = DateTime)]
     last_login: Option<Iso>,
     /// A few words about him.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     description: Option<&'a str>,
     /// Robot or person.
     #[serde(rename = "isRobot")]
@@ -167,7 +172,7 @@ pub struct FullUser<'a> {
     updated: Iso,
     /// When he last joined or made a room.
     #[serde(rename = "lastJoinOrCreateRoomTime", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = String, required = false, format = DateTime)]
     last_room: Option<Iso>,
     /// Fields of the app's own.
     #[serde(flatten)]
@@ -257,9 +262,11 @@ pub struct GroupView<'a> {
     key: &'a str,
     /// What it is called.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     nickname: Option<&'a str>,
     /// Its picture.
     #[serde(rename = "avatarUrl", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     avatar_url: Option<&'a str>,
     /// Ids of those in it.
     members: Vec<&'a str>,

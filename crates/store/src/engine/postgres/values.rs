@@ -124,7 +124,6 @@ fn row(row: &tokio_postgres::Row) -> Result<Row> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod tests {
     use super::*;
 

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, ffi};
 use tokio::sync::Mutex;
@@ -84,10 +84,10 @@ pub(super) fn start(
         wal: wal_of(database),
         durability: Arc::clone(durability),
         writer: Arc::clone(writer),
-        last: Instant::now(),
+        waited: Duration::ZERO,
         all_then: 0,
         behind: false,
-        not_before: None,
+        hands_off: Duration::ZERO,
     };
     let thread = std::thread::Builder::new()
         .name("banter-checkpoint".to_owned())
@@ -102,12 +102,14 @@ struct Keeper {
     wal: PathBuf,
     durability: Arc<Durability>,
     writer: Arc<Mutex<Connection>>,
-    /// The last checkpoint, and how much the WAL held after it.
-    last: Instant,
+    /// How much the WAL held after the last checkpoint, and how long ago that was. The pauses are
+    /// added up for it; a minute need not be exact.
     all_then: u64,
+    waited: Duration,
     /// More was written during the last checkpoint than should be left.
     behind: bool,
-    not_before: Option<Instant>,
+    /// For how long yet the writer is left alone.
+    hands_off: Duration,
 }
 
 impl Keeper {
@@ -118,22 +120,27 @@ impl Keeper {
             if finished == done {
                 self.cut_in_quiet(done);
                 self.durability.sleep_until_after(done);
-                self.last = Instant::now();
+                self.waited = Duration::ZERO;
                 continue;
             }
             match self.look() {
                 Ok(true) => done = finished,
-                Ok(false) if self.behind => std::thread::park_timeout(LOOKS_OFTEN),
-                Ok(false) if finished == seen => std::thread::park_timeout(LOOKS_RARELY),
-                Ok(false) => std::thread::park_timeout(LOOKS),
+                Ok(false) if self.behind => self.pause(LOOKS_OFTEN),
+                Ok(false) if finished == seen => self.pause(LOOKS_RARELY),
+                Ok(false) => self.pause(LOOKS),
                 Err(error) => {
                     self.report(&error);
-                    self.not_before = Some(Instant::now() + PAUSE);
-                    std::thread::park_timeout(PAUSE);
+                    self.pause(PAUSE);
                 }
             }
             seen = finished;
         }
+    }
+
+    fn pause(&mut self, time: Duration) {
+        std::thread::park_timeout(time);
+        self.waited += time;
+        self.hands_off = self.hands_off.saturating_sub(time);
     }
 
     /// Looks at the WAL and does what is due. True: everything in it is in the database file.
@@ -141,7 +148,7 @@ impl Keeper {
         let wal = checkpoint(&self.connection, "NOOP")?;
         let begun_anew = wal.all < self.all_then;
         let grown = if begun_anew { wal.all } else { wal.all - self.all_then };
-        if grown < STEP && self.last.elapsed() < AT_LATEST {
+        if grown < STEP && self.waited < AT_LATEST {
             self.behind = false;
             return Ok(false);
         }
@@ -152,12 +159,12 @@ impl Keeper {
         let left = wal.all.saturating_sub(wal.copied);
         let falls_behind = moved > 0 && left >= moved / 2;
         let due = wal.all >= TOO_MUCH && (left <= LAST_PIECE || (wal.all >= FAR_TOO_MUCH && falls_behind));
-        if due && self.not_before.is_none_or(|then| then <= Instant::now()) {
+        if due && self.hands_off.is_zero() {
             wal = self.with_the_writer_held()?;
-            self.not_before = wal.busy.then(|| Instant::now() + PAUSE);
+            self.hands_off = if wal.busy { PAUSE } else { Duration::ZERO };
         }
         self.behind = moved > 0 && !due && left > LAST_PIECE;
-        self.last = Instant::now();
+        self.waited = Duration::ZERO;
         self.all_then = wal.all;
         Ok(!wal.busy && wal.copied >= wal.all)
     }

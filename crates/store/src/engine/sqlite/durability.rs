@@ -199,7 +199,6 @@ fn not_durable() -> Error {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, channel};

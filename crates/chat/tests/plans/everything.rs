@@ -1,0 +1,186 @@
+//! Every action, once: so that every statement is sent.
+
+use std::sync::Arc;
+
+use banter_chat::{
+    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, Grant, MessagesQuery, NewKind, NewRoom, Options, Para, Property,
+    RoomChange, RoomsQuery, SearchFor, SearchQuery, TimeField, Who, Words,
+};
+use banter_domain::filter::Filter;
+use banter_domain::id::{AppId, RoomId, UserId};
+use banter_domain::record::Action;
+use banter_domain::relation::ListQuery;
+use banter_domain::user::UserChange;
+use banter_store::Store;
+use banter_store::sql::Engine;
+use serde_json::json;
+
+fn user(id: &str) -> UserId {
+    UserId::parse(id).expect("an id")
+}
+
+fn room(id: &str) -> RoomId {
+    RoomId::parse(id).expect("an id")
+}
+
+fn says(text: &str) -> Words {
+    Words { text: json!(text), mentions: vec![user("bob")], ..Words::default() }
+}
+
+pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
+    let chat = Chat::new(Store::over(engine), [7; 32], Arc::new(|| 1_700_000_000_000), [1; 5], Options::default());
+    let app = chat.create_app(AppId::parse("app").expect("an id"), "api", "client").await.expect("an app");
+    let platform = Caller { app: app.clone(), who: Who::Platform { on_behalf_of: None }, address: None };
+    for id in ["ann", "bob", "cat", "dan"] {
+        let change = UserChange { nickname: Some(id.to_owned()), ..UserChange::default() };
+        let grant = Grant { token: format!("token-{id}"), expires_ms: 1_800_000_000_000 };
+        chat.save_user(&platform, user(id), change, Some(grant)).await.expect("a user");
+    }
+    chat.create_group(&platform, Some(user("grp")), "them".to_owned(), None, vec![user("dan")]).await.expect("a group");
+    let (id, token) = chat.user_of_token(&app, "token-ann").await.expect("an answer").expect("a user");
+    let ann = Caller { app: app.clone(), who: Who::User { id, token }, address: None };
+    let as_bob = Caller { app, who: Who::Platform { on_behalf_of: Some(user("bob")) }, address: None };
+    rooms(&chat, &platform, &ann).await;
+    messages(&chat, &platform, &ann, &as_bob).await;
+    moderation(&chat, &platform, &ann).await;
+    the_rest(&chat, &platform, &ann).await;
+    chat.delete_room(&platform, &room("den")).await.expect("it goes");
+    chat.delete_user(&platform, &user("bob")).await.expect("he goes");
+    chat.revoke_tokens(&platform, &user("ann"), None).await.expect("it goes");
+    chat.forget_the_old().await.expect("forgotten");
+}
+
+async fn rooms(chat: &Chat, platform: &Caller, ann: &Caller) {
+    let members = vec![user("ann"), user("bob"), user("grp")];
+    let den = NewRoom { id: Some(room("den")), owner: Some(user("ann")), members, system_message: true, ..NewRoom::default() };
+    chat.create_room(platform, den).await.expect("a room");
+    let direct = NewRoom { kind: Some(NewKind::Direct), members: vec![user("bob")], ..NewRoom::default() };
+    chat.open_room(ann, direct).await.expect("a room");
+    chat.add_members(ann, &room("den"), vec![user("cat")], true).await.expect("in");
+    chat.set_property(ann, &room("den"), &user("cat"), Property::Manager(true)).await.expect("set");
+    chat.set_property(ann, &room("den"), &user("cat"), Property::Custom("level".to_owned(), json!(3))).await.expect("set");
+    let change = RoomChange { name: Some("Den".to_owned()), tags: Some(vec!["t".to_owned()]), ..RoomChange::default() };
+    chat.update_room(ann, &room("den"), change).await.expect("changed");
+    chat.remove_members(ann, &room("den"), vec![user("cat")], true).await.expect("out");
+    let query = RoomsQuery { unread_first: true, updated_after_ms: Some(0), ..RoomsQuery::default() };
+    chat.rooms(ann, query).await.expect("rooms");
+    chat.room(ann, &room("den")).await.expect("a room");
+}
+
+async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller) {
+    let den = room("den");
+    let first = chat.send(ann, &den, says("hello 世界"), None, false).await.expect("sent").id;
+    let reply = Words { reply: Some(first), ..says("again") };
+    let second = chat.send(platform, &den, reply, Some(user("bob")), true).await.expect("sent").id;
+    chat.edit(ann, &den, first, says("hullo 世界")).await.expect("edited");
+    chat.pin(ann, first, true).await.expect("pinned");
+    chat.react(as_bob, first, "👍", true).await.expect("reacted");
+    chat.react(as_bob, first, "👍", false).await.expect("taken back");
+    chat.mark_read(ann, &den, Some(second)).await.expect("read");
+    chat.mark_read(as_bob, &den, None).await.expect("read");
+    for anchor in [None, Some(Anchor::Before(second)), Some(Anchor::After(first))] {
+        let query = MessagesQuery { anchor, ascending: false, limit: 20, after_time: None };
+        chat.messages(ann, &den, query).await.expect("messages");
+    }
+    for field in [TimeField::Updated, TimeField::Created, TimeField::Message] {
+        let query = MessagesQuery { anchor: None, ascending: true, limit: 20, after_time: Some((field, 5)) };
+        chat.messages(ann, &den, query).await.expect("messages");
+    }
+    let paras = vec![
+        Para { receiver: Some(user("cat")), room: None, fills: Vec::new() },
+        Para { receiver: None, room: Some(den.clone()), fills: Vec::new() },
+    ];
+    chat.send_batch(ann, Batch { words: says("all"), sender: None, force: false, paras }).await.expect("sent");
+    use SearchFor::{Files, Messages, RoomMember, RoomName, RoomPrefFolder, RoomPrefTags, RoomTags};
+    let what = vec![Messages, Files, RoomName, RoomMember, RoomTags, RoomPrefTags, RoomPrefFolder];
+    let query = SearchQuery { keyword: "hul".to_owned(), what, room: None, tags: Vec::new(), limit: 10 };
+    chat.search(ann, query).await.expect("found");
+    chat.recall(ann, &den, first).await.expect("recalled");
+    chat.delete_message(ann, &den, second).await.expect("deleted");
+    chat.delete_all_messages(platform, &den).await.expect("deleted");
+}
+
+async fn moderation(chat: &Chat, platform: &Caller, ann: &Caller) {
+    let den = room("den");
+    chat.block(ann, &user("dan")).await.expect("blocked");
+    chat.block(ann, &user("bob")).await.expect("blocked");
+    chat.ban(ann, &den, &user("bob")).await.expect("banned");
+    let queries = [
+        ListQuery::default(),
+        ListQuery { limit: Some(1), ..ListQuery::default() },
+        ListQuery { holds: Some("b".to_owned()), ..ListQuery::default() },
+        ListQuery { users: Some(vec![user("bob")]), ..ListQuery::default() },
+        ListQuery { direct: Some(true), ..ListQuery::default() },
+        ListQuery { since_ms: Some(0), ..ListQuery::default() },
+    ];
+    for query in queries {
+        for long in [false, true] {
+            let mut list = chat.my_blocks(ann, query.clone(), long).await.expect("a list");
+            let page = list.page(1).await.expect("a page");
+            assert!(query.direct.is_none() || !page.is_empty(), "the list shows what was done");
+            list.page(1).await.expect("the next page");
+            chat.bans(ann, &den, query.clone(), long).await.expect("a list").page(5).await.expect("a page");
+        }
+    }
+    let direct = chat.rooms(ann, RoomsQuery::default()).await.expect("rooms").data;
+    let direct = direct.into_iter().find(|seen| seen.room.kind.is_direct()).expect("a direct room").room.id;
+    for caller in [platform, ann] {
+        chat.bans(caller, &direct, ListQuery::default(), false).await.expect("a list").page(5).await.expect("a page");
+    }
+    chat.update_room(ann, &den, RoomChange { frozen: Some(true), ..RoomChange::default() }).await.expect("frozen");
+    chat.update_room(ann, &den, RoomChange { frozen: Some(false), ..RoomChange::default() }).await.expect("thawed");
+    chat.unban(ann, &den, &user("bob")).await.expect("lifted");
+    chat.unblock(ann, &user("dan")).await.expect("lifted");
+    // A room under the id of a hidden one makes that one move.
+    chat.block(ann, &user("dan")).await.expect("blocked");
+    let hidden = banter_domain::id::Pair::of(&user("ann"), &user("dan")).expect("a pair").computed_room();
+    let claimed = chat.create_room(platform, NewRoom { id: Some(hidden), ..NewRoom::default() }).await;
+    claimed.expect("it makes way");
+}
+
+async fn the_rest(chat: &Chat, platform: &Caller, ann: &Caller) {
+    let filter = |filter| Filter::parse(&filter).expect("a filter");
+    for filter in [
+        None,
+        Some(filter(json!({"nickname": {"$regex": "^a.*n$"}}))),
+        Some(filter(json!({"country": "TW", "_id": {"$in": ["ann", "bob"]}}))),
+    ] {
+        chat.find_users(platform, filter.as_ref(), 10, 0).await.expect("users");
+    }
+    chat.mute(ann, &user("ann"), &room("den"), true, false).await.expect("muted");
+    chat.mute(ann, &user("ann"), &room("den"), false, true).await.expect("unmuted");
+    chat.account(ann).await.expect("an account");
+    chat.groups(platform, 5).await.expect("groups");
+    chat.badge(ann, &[]).await.expect("a badge");
+    chat.badges_by_tags(ann, None).await.expect("badges");
+    let keys = json!({"censorship": {"keywords": ["foo"]}}).as_object().cloned().expect("an object");
+    chat.set_config(platform, keys).await.expect("set");
+    chat.config(ann).await.expect("a configuration");
+    chat.delete_config(platform, "censorship").await.expect("deleted");
+    chat.stats(platform).await.expect("figures");
+    chat.refused(&platform.app, "USER_BLOCKED");
+    chat.moderation_stats(platform, 0, 1_800_000_000_000, BucketSize::Day).await.expect("figures");
+    chat.gauges().await.expect("figures");
+    let any = AuditQuery {
+        actor: None,
+        target: None,
+        room: None,
+        action: None,
+        from_ms: Some(0),
+        to_ms: None,
+        limit: 2,
+        after: None,
+    };
+    for query in [
+        AuditQuery { actor: Some(user("ann")), ..any.clone() },
+        AuditQuery { target: Some(user("bob")), ..any.clone() },
+        AuditQuery { room: Some(room("den")), ..any.clone() },
+        AuditQuery { action: Some(Action::Ban), ..any.clone() },
+        any,
+    ] {
+        chat.audit(platform, query).await.expect("entries");
+    }
+    let grant = Grant { token: "token-bob-2".to_owned(), expires_ms: 1_800_000_000_000 };
+    chat.replace_token(platform, &user("bob"), grant).await.expect("replaced");
+    chat.house_keeping().await.expect("kept");
+}

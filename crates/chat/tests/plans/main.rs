@@ -1,0 +1,107 @@
+//! No question reads more than it answers: the plan of every statement the server ever sends is
+//! read, on both databases. Each action is done once over an engine that writes down what it is
+//! asked; then the database is asked how it would go about it.
+#![expect(clippy::tests_outside_test_module, reason = "a test target is a test module")]
+
+mod everything;
+mod recorder;
+
+use std::sync::Arc;
+
+use banter_store::engine::postgres::Postgres;
+use banter_store::engine::sqlite::Sqlite;
+use banter_store::sql::{Cell, Engine};
+use recorder::{Asked, Recorder};
+
+/// Tables that grow with the app: none may be read from end to end.
+const GROWING: [&str; 14] = [
+    "users", "group_members", "tokens", "mutes", "rooms", "pairs", "members", "messages", "mentions", "reactions",
+    "relations", "audit", "tallies", "events",
+];
+
+/// Questions that are about all of something, by what they begin with: figures for the operator.
+/// They read an index and load one row.
+const ABOUT_ALL: [&str; 2] = ["SELECT count(*) FROM rooms", "SELECT count(*) FROM users u"];
+
+async fn plan(engine: &dyn Engine, asked: &Asked, explain: &str) -> Vec<String> {
+    let mut session = engine.write().await.expect("a transaction");
+    if explain == "EXPLAIN " {
+        // Small tables are read whole because they are small; this shows what an index can do.
+        session.run("SET LOCAL enable_seqscan = off", Vec::new()).await.expect("a setting");
+        session.run("SET LOCAL enable_bitmapscan = off", Vec::new()).await.expect("a setting");
+    }
+    let text = format!("{explain}{}", asked.text);
+    let rows = session.rows(&text, asked.binds.clone()).await.unwrap_or_else(|error| panic!("{error}\n{}", asked.text));
+    rows.into_iter()
+        .filter_map(|row| row.0.into_iter().rev().find_map(|cell| if let Cell::Text(line) = cell { Some(line) } else { None }))
+        .collect()
+}
+
+fn reads_whole_table(kind: &str, line: &str) -> Option<&'static str> {
+    let line = line.trim().trim_start_matches("->").trim();
+    GROWING.into_iter().find(|table| match kind {
+        "postgres" => line.starts_with(&format!("Seq Scan on {table} ")),
+        // An alias stands for its table: `SCAN u`, `SCAN users`. A scan of an index in its order,
+        // stopped by a limit, says `USING`.
+        _ => {
+            let alias = |name: &str| {
+                [("u", "users"), ("r", "rooms"), ("m", "messages"), ("l", "relations"), ("o", "relations")]
+                    .iter()
+                    .any(|(short, long)| *short == name && long == table)
+            };
+            line.strip_prefix("SCAN ").is_some_and(|rest| {
+                let name = rest.split_whitespace().next().unwrap_or_default();
+                (name == *table || alias(name)) && !rest.contains("USING")
+            })
+        }
+    })
+}
+
+async fn every_plan_uses_an_index(engine: Arc<dyn Engine>, kind: &str) {
+    let recorder = Arc::new(Recorder::over(engine.clone()));
+    everything::done_once(recorder.clone()).await;
+    let asked = recorder.asked();
+    assert!(asked.len() > 80, "only {} statements were seen", asked.len());
+    let explain = if kind == "postgres" { "EXPLAIN " } else { "EXPLAIN QUERY PLAN " };
+    let mut bad = Vec::new();
+    for asked in asked {
+        let is_statement = ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|word| asked.text.trim_start().starts_with(word));
+        if !is_statement || ABOUT_ALL.iter().any(|about| asked.text.starts_with(about)) {
+            continue;
+        }
+        let lines = plan(&*engine, &asked, explain).await;
+        for line in &lines {
+            if let Some(table) = reads_whole_table(kind, line) {
+                bad.push(format!("{table} is read whole:\n{}\n{}", asked.text, lines.join("\n")));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{} plans:\n{}", bad.len(), bad.join("\n\n"));
+}
+
+#[tokio::test]
+async fn sqlite_reads_no_growing_table_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Arc::new(Sqlite::open(folder.path()).expect("a database"));
+    every_plan_uses_an_index(engine, "sqlite").await;
+}
+
+#[tokio::test]
+async fn postgres_reads_no_growing_table_whole() {
+    let Ok(admin) = std::env::var("BANTER_TEST_POSTGRES") else {
+        assert!(std::env::var_os("BANTER_TEST_ALL").is_none(), "BANTER_TEST_POSTGRES is not set");
+        return;
+    };
+    let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls).await.expect("PostgreSQL");
+    tokio::spawn(connection);
+    let name = format!("plans_{}", std::process::id());
+    client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
+    let url = match admin.rsplit_once('/') {
+        Some((server, _)) => format!("{server}/{name}"),
+        None => panic!("BANTER_TEST_POSTGRES is no URL"),
+    };
+    let engine = Arc::new(Postgres::open(&url, 8).await.expect("a database"));
+    every_plan_uses_an_index(engine.clone(), "postgres").await;
+    drop(engine);
+    client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("it goes");
+}
