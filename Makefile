@@ -4,7 +4,6 @@ CARGO ?= cargo
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/release/banter
 SABOTAGED := $(TARGET)/sabotage/banter
-POWERCUT := $(TARGET)/powercut.so
 
 # Rounds of the races and of the crashes: few at every change, many before a release.
 RACES ?= 50
@@ -13,7 +12,6 @@ CRASHES ?= 10
 # Where the tests find what was built for them. BANTER_TEST_ALL turns "cannot be had" into a failure.
 export BANTER_BIN = $(abspath $(BIN))
 export BANTER_SABOTAGED_BIN = $(abspath $(SABOTAGED))
-export BANTER_POWERCUT = $(abspath $(POWERCUT))
 
 .PHONY: help test lint binaries tests torture bench deny
 help: ## Says what can be made.
@@ -30,16 +28,12 @@ deny: ## Licences and advisories, where cargo-deny is installed.
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check licenses bans sources; \
 	else echo "cargo-deny is not installed: licences and sources are not checked here"; fi
 
-# The release binary, the same without one of its locks at a time, and the file layer that loses
-# what was not synced. Both binaries come from one target folder, so only the workspace is built twice.
-binaries: $(POWERCUT)
+# The release binary, and the same with locks that can be taken away. Both come from one target
+# folder, so only the workspace itself is built twice.
+binaries:
 	$(CARGO) build --release --locked -p banter-server --features banter-store/sabotage
 	@mkdir -p $(dir $(SABOTAGED)) && cp -f $(BIN) $(SABOTAGED)
 	$(CARGO) build --release --locked -p banter-server
-
-$(POWERCUT): crates/server/tests/powercut/powercut.c
-	@mkdir -p $(dir $@)
-	cc -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -o $@ $< -ldl -lpthread
 
 # Inside scripts/with-postgres: BANTER_TEST_POSTGRES names the server.
 tests:

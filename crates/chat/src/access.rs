@@ -10,7 +10,7 @@ use banter_domain::id::{AppId, UserId};
 use banter_domain::moderation::Actor;
 use banter_domain::record::{Action, Doer, Entry};
 use banter_domain::user::{Profile, User, UserKind};
-use banter_store::AppRow;
+use banter_store::{AppRow, Tx};
 use serde_json::Map;
 
 use crate::{Chat, Error, Result};
@@ -41,6 +41,18 @@ impl From<AppRow> for App {
         }
     }
 }
+
+impl App {
+    /// Has it keys yet? One that an import made gets them at a start that names it.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.client_key.starts_with(NO_KEY)
+    }
+}
+
+/// What stands in place of the keys of an app that has none yet. No key is looked up that begins
+/// so, and no hash does.
+const NO_KEY: &str = "none:";
 
 /// The keyed hash of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -185,7 +197,7 @@ impl Chat {
         if let Some(app) = self.access.app(&known_as) {
             return Ok(Some(app));
         }
-        if key.contains('\0') {
+        if key.contains('\0') || key.starts_with(NO_KEY) {
             return Ok(None);
         }
         let row = self.store.view(0).await?.app_of_client_key(key).await?;
@@ -232,25 +244,43 @@ impl Chat {
     /// Makes an app. Errors: [`Error::AppExists`] if its id or one of its keys is taken.
     pub async fn create_app(&self, id: AppId, api_key: &str, client_key: &str) -> Result<Arc<App>> {
         let now_ms = self.now();
-        let mut tx = self.store.change(0).await?;
+        let tx = self.store.change(0).await?;
+        let keys = (self.hash("api-key", api_key), tail(api_key), client_key.to_owned());
+        let (mut tx, row) = self.insert_app(tx, id, keys, now_ms).await?;
+        tx.insert_audit(&self.operator_entry(Action::CreateApp, now_ms), None).await?;
+        tx.commit().await?;
+        self.access.forget_apps();
+        Ok(Arc::new(App::from(row)))
+    }
+
+    /// The app to import into; it is made, without keys, if it is missing.
+    pub(crate) async fn app_for_import(&self, mut tx: Tx, id: &AppId, now_ms: i64) -> Result<Tx> {
+        match tx.apps().await?.into_iter().find(|app| app.id == *id) {
+            Some(app) => Ok(tx.of_app(app.number)),
+            None => {
+                let none = format!("{NO_KEY}{id}");
+                let (tx, _) = self.insert_app(tx, id.clone(), (none.clone(), String::new(), none), now_ms).await?;
+                Ok(tx)
+            }
+        }
+    }
+
+    /// Writes an app and its platform's own client.
+    async fn insert_app(
+        &self,
+        mut tx: Tx,
+        id: AppId,
+        (api_key_hash, api_key_tail, client_key): (String, String, String),
+        now_ms: i64,
+    ) -> Result<(Tx, AppRow)> {
         let number = tx.apps().await?.iter().map(|app| app.number).max().unwrap_or(0) + 1;
-        let row = AppRow {
-            number,
-            api_key_hash: self.hash("api-key", api_key),
-            api_key_tail: tail(api_key),
-            client_key: client_key.to_owned(),
-            created_ms: now_ms,
-            id,
-        };
+        let row = AppRow { number, id, api_key_hash, api_key_tail, client_key, created_ms: now_ms };
         if !tx.insert_app(&row).await? {
             return Err(Error::AppExists(format!("an app named {}, or with one of these keys, exists already", row.id)));
         }
         let mut tx = tx.of_app(number);
         tx.put_user(&platform(now_ms)).await?;
-        tx.insert_audit(&self.operator_entry(Action::CreateApp, now_ms), None).await?;
-        tx.commit().await?;
-        self.access.forget_apps();
-        Ok(Arc::new(App::from(row)))
+        Ok((tx, row))
     }
 
     /// The app, made if it is missing. Errors: [`Error::AppExists`] if it exists with other keys.
@@ -261,17 +291,35 @@ impl Chat {
             Some(row) if row.api_key_hash == self.hash("api-key", api_key) && row.client_key == client_key => {
                 Ok(Arc::new(App::from(row)))
             }
+            Some(row) if !App::from(row.clone()).has_keys() => {
+                let now_ms = self.now();
+                let mut tx = self.store.change(row.number).await?;
+                let hash = self.hash("api-key", api_key);
+                if !tx.set_keys(row.number, &hash, &tail(api_key), client_key).await? {
+                    return Err(Error::AppExists(format!("another app has one of the keys given for {id}")));
+                }
+                tx.insert_audit(&self.operator_entry(Action::RotateKey, now_ms), None).await?;
+                tx.commit().await?;
+                self.access.forget_apps();
+                let keys = (tail(api_key), client_key.to_owned());
+                Ok(Arc::new(App { api_key_tail: keys.0, client_key: keys.1, ..App::from(row) }))
+            }
             Some(_) => Err(Error::AppExists(format!(
                 "app {id} exists with other keys; to replace its API key run `banter app rotate-key {id}`"
             ))),
         }
     }
 
-    /// Gives an app another API key. The old one ends at once.
+    /// Gives an app another API key; the old one ends at once. An app without keys gets a client key
+    /// as well.
     pub async fn rotate_key(&self, id: &AppId, api_key: &str) -> Result<Arc<App>> {
         let Some(row) = self.store.apps().await?.into_iter().find(|app| app.id == *id) else {
             return Err(Error::NoApp);
         };
+        if !App::from(row.clone()).has_keys() {
+            let client_key: String = self.hash("client-key", api_key).chars().take(32).collect();
+            return self.ensure_app(id.clone(), api_key, &client_key).await;
+        }
         let now_ms = self.now();
         let mut tx = self.store.change(row.number).await?;
         tx.set_api_key(row.number, &self.hash("api-key", api_key), &tail(api_key)).await?;

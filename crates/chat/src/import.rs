@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use banter_domain::id::{ObjectId, Pair, RoomId, UserId};
+use banter_domain::id::{AppId, ObjectId, Pair, RoomId, UserId};
 use banter_domain::message::{Kind, Reaction};
 use banter_domain::relation::{Relation, RelationKind};
 use banter_domain::room::RoomKind;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::rooms::new_room_row;
 use crate::users::new_user;
-use crate::{App, Chat, NewKind, RoomChange, Words};
+use crate::{Chat, Error, NewKind, RoomChange, Words};
 
 /// One thing to take over.
 #[derive(Debug, Clone)]
@@ -162,10 +162,15 @@ struct Import<'a> {
 }
 
 impl Chat {
-    /// Takes records over into an app, in one transaction. A record that cannot be undoes all.
-    pub async fn import(&self, app: &App, records: Vec<Record>) -> Result<Imported> {
-        let tx = self.store.change(app.number).await?;
+    /// Takes records over into an app, in one transaction. A record that cannot be undoes all. An
+    /// app that is not there yet is made with it, without keys.
+    pub async fn import(&self, app: &AppId, records: Vec<Record>) -> Result<Imported> {
         let now_ms = self.now();
+        let tx = self.store.change(0).await?;
+        let tx = self.app_for_import(tx, app, now_ms).await.map_err(|error| match error {
+            Error::Store(fault) => ImportError::Store(fault),
+            other => ImportError::Bad { index: 0, why: other.to_string() },
+        })?;
         let mut import = Import {
             chat: self,
             tx,

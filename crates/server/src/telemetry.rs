@@ -1,5 +1,7 @@
 //! Log lines, on stderr: a sentence plus fields. Never a message's text, a token or a key.
 
+use std::io::IsTerminal;
+
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -23,7 +25,8 @@ pub fn start(log: &Log) {
     for ours in ["banter", "banter_server", "banter_chat", "banter_store", "banter_domain"] {
         filter = filter.with_target(ours, level);
     }
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
     let started = match log.log {
         LogFormat::Text => tracing_subscriber::registry().with(filter).with(lines).try_init(),
         LogFormat::Json => {

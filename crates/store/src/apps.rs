@@ -79,6 +79,13 @@ impl Tx {
         Ok(self.view.session.run(text, values).await? == 1)
     }
 
+    /// Gives an app its keys. False: another app has one of them.
+    pub async fn set_keys(&mut self, app: i64, hash: &str, tail: &str, client_key: &str) -> Result<bool> {
+        let text = "UPDATE apps SET api_key_hash = $2, api_key_tail = $3, client_key = $4 WHERE app = $1
+            AND NOT EXISTS (SELECT 1 FROM apps o WHERE o.app <> $1 AND (o.api_key_hash = $2 OR o.client_key = $4))";
+        Ok(self.view.session.run(text, binds![app, hash, tail, client_key]).await? == 1)
+    }
+
     /// Gives an app another API key.
     pub async fn set_api_key(&mut self, app: i64, hash: &str, tail: &str) -> Result<()> {
         let text = "UPDATE apps SET api_key_hash = $2, api_key_tail = $3 WHERE app = $1";

@@ -10,13 +10,20 @@ use crate::http::view::time::Iso;
 /// Makes and looks after apps.
 pub(super) async fn run(command: AppCommand) -> Result<(), Failure> {
     match command {
-        AppCommand::Create { place, id, app_id, api_key, client_key } => create(&place, id.or(app_id), api_key, client_key).await,
+        AppCommand::Create { place, id, app_id, api_key, client_key } => {
+            create(&place, id.or(app_id), api_key, client_key).await
+        }
         AppCommand::List { place } => list(&place).await,
         AppCommand::RotateKey { place, id, app_id, api_key } => rotate(&place, id.or(app_id), api_key).await,
     }
 }
 
-async fn create(place: &Place, id: Option<String>, api_key: Option<String>, client_key: Option<String>) -> Result<(), Failure> {
+async fn create(
+    place: &Place,
+    id: Option<String>,
+    api_key: Option<String>,
+    client_key: Option<String>,
+) -> Result<(), Failure> {
     let senses = Senses::real();
     let id = match id {
         Some(id) => app_id(id)?,
@@ -36,7 +43,13 @@ async fn list(place: &Place) -> Result<(), Failure> {
     let (chat, _) = open(place, few_options(), &Senses::real()).await?;
     for app in chat.apps().await? {
         let made = Iso::of(app.created_ms);
-        say(&format!("{}\tclient-key {}\tapi-key …{}\tmade {}", app.id, app.client_key, app.api_key_tail, made.as_str()));
+        say(&format!(
+            "{}\tclient-key {}\tapi-key …{}\tmade {}",
+            app.id,
+            app.client_key,
+            app.api_key_tail,
+            made.as_str()
+        ));
     }
     Ok(())
 }
@@ -52,5 +65,6 @@ async fn rotate(place: &Place, id: Option<String>, api_key: Option<String>) -> R
     })?;
     say(&format!("app {}", app.id));
     say(&format!("api-key {api_key}"));
+    say(&format!("client-key {}", app.client_key));
     Ok(())
 }

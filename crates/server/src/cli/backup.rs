@@ -27,6 +27,11 @@ pub(super) async fn run(backup: Backup) -> Result<(), Failure> {
         drop(std::fs::remove_file(&partial));
         return Err(error);
     }
-    say(&format!("{} is a copy of {}; keep {} with it", file.display(), data.join("banter.db").display(), data.join("secret").display()));
+    say(&format!(
+        "{} is a copy of {}; keep {} with it",
+        file.display(),
+        data.join("banter.db").display(),
+        data.join("secret").display()
+    ));
     Ok(())
 }

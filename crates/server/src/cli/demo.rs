@@ -46,7 +46,9 @@ pub(super) async fn run(demo: Demo) -> Result<(), Failure> {
     let address = demo.edge.listen;
     if !address.ip().is_loopback() {
         // Its keys are in every copy of this program.
-        return Err(Failure::Setting(format!("--listen {address}: the demo listens on this machine's loopback address only")));
+        return Err(Failure::Setting(format!(
+            "--listen {address}: the demo listens on this machine's loopback address only"
+        )));
     }
     let stop = Stop::new()?;
     let senses = Senses::real();
@@ -73,7 +75,7 @@ async fn tell_the_story(chat: &Arc<Chat>, issuer: &Issuer, data: &Path) -> Resul
     }
     let app = chat.ensure_app(id, API_KEY, CLIENT_KEY).await?;
     let story = Lines::of(STORY.as_bytes(), "the demo's story")?;
-    chat.import(&app, story.records).await.map_err(|error| Failure::Failed(format!("the demo's story: {error}")))?;
+    chat.import(&app.id, story.records).await.map_err(|error| Failure::Failed(format!("the demo's story: {error}")))?;
     let operator = Caller { app, who: Who::Platform { on_behalf_of: None }, address: None };
     let mut browser_tokens = Vec::new();
     for (person, nickname) in PEOPLE {
@@ -96,7 +98,9 @@ fn introduce(running: &Running, browser_tokens: &[String]) {
     let address = running.address;
     let headers = format!("-H 'IM-CLIENT-KEY: {CLIENT_KEY}' -H 'IM-Authorization: demo-token-aaa'");
     say("");
-    say(&format!("A demo: app {APP}, API key {API_KEY}, client key {CLIENT_KEY}. Read its documentation at http://{address}/docs"));
+    say(&format!(
+        "A demo: app {APP}, API key {API_KEY}, client key {CLIENT_KEY}. Read its documentation at http://{address}/docs"
+    ));
     say("");
     say("Alecia's blocks, and whom she banned:");
     say(&format!("  curl -s http://{address}/blockStatus/my {headers}"));

@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use banter_chat::{ImportError, Imported, Record};
-use banter_domain::id::AppId;
 
 use super::import_line::parse;
 use super::{Failure, app_id, open, say};
@@ -21,13 +20,9 @@ pub(super) async fn run(import: Import) -> Result<(), Failure> {
     let lines = Lines::read(&import.file)?;
     let senses = Senses::real();
     let (chat, _) = open(&import.place, few_options(), &senses).await?;
-    let app = match chat.apps().await?.into_iter().find(|app| app.id == id) {
-        Some(app) => std::sync::Arc::new(app),
-        None => made(&chat, id, &senses).await?,
-    };
     let count = lines.numbers.last().copied().unwrap_or_default();
     let Lines { records, numbers } = lines;
-    let done = chat.import(&app, records).await.map_err(|error| match error {
+    let done = chat.import(&id, records).await.map_err(|error| match error {
         ImportError::Bad { index, why } => {
             let line = numbers.get(index).copied().unwrap_or(count);
             Failure::Failed(format!("{name}:{line}: {why}; nothing was imported"))
@@ -38,15 +33,10 @@ pub(super) async fn run(import: Import) -> Result<(), Failure> {
     say(&format!(
         "{name}: made or changed {users} users, {rooms} rooms, {members} places in rooms, {messages} messages, {relations} blocks and bans"
     ));
+    if chat.apps().await?.iter().any(|app| app.id == id && !app.has_keys()) {
+        say(&format!("The app {id} has no keys yet: it gets them from `banter serve` or `banter app rotate-key`."));
+    }
     Ok(())
-}
-
-/// An import may come before the first start; then its app is made here.
-async fn made(chat: &banter_chat::Chat, id: AppId, senses: &Senses) -> Result<std::sync::Arc<banter_chat::App>, Failure> {
-    let api_key = senses.key()?;
-    let app = chat.create_app(id, &api_key, &senses.key()?).await?;
-    say(&format!("An app was made. Its keys, shown this once: app {}, API key {api_key}, client key {}", app.id, app.client_key));
-    Ok(app)
 }
 
 /// The records of a file, and the line each came from.
@@ -76,7 +66,8 @@ impl Lines {
             if bare.is_empty() {
                 continue;
             }
-            let records = parse(bare).map_err(|why| Failure::Failed(format!("{name}:{number}: {why}; nothing was imported")))?;
+            let records =
+                parse(bare).map_err(|why| Failure::Failed(format!("{name}:{number}: {why}; nothing was imported")))?;
             lines.numbers.extend(std::iter::repeat_n(number, records.len()));
             lines.records.extend(records);
         }

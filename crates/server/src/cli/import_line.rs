@@ -23,7 +23,8 @@ pub(super) fn parse(line: &[u8]) -> Read<Vec<Record>> {
     if has_nul(line) {
         return Err("a text holds NUL".to_owned());
     }
-    let mut fields: Map<String, Value> = serde_json::from_slice(line).map_err(|error| format!("not a JSON object: {error}"))?;
+    let mut fields: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|error| format!("not a JSON object: {error}"))?;
     let kind = text(&mut fields, "kind")?.ok_or("there is no kind")?;
     let mut found = Found::default();
     let itself = match kind.as_str() {
@@ -75,7 +76,16 @@ impl Found {
                 let kind = room_kind(&mut fields)?;
                 let created_ms = moment(&mut fields, "createdTime")?;
                 let (change, members, managers) = (RoomChange::default(), Vec::new(), Vec::new());
-                self.records.push(Record::Room { id: id.clone(), kind, owner: None, created_ms, change, members, managers, implied: true });
+                self.records.push(Record::Room {
+                    id: id.clone(),
+                    kind,
+                    owner: None,
+                    created_ms,
+                    change,
+                    members,
+                    managers,
+                    implied: true,
+                });
                 Ok((id, kind))
             }
             _ => Err("room is neither an id nor an object".to_owned()),
@@ -90,7 +100,11 @@ fn client(mut fields: Map<String, Value>, found: &mut Found) -> Read<Record> {
         Some("group") => UserKind::Group,
         Some(other) => return Err(format!("no clientType is called {other:?}")),
     };
-    let members = if fields.get("members").is_some_and(Value::is_array) { Some(found.users(&mut fields, "members")?) } else { None };
+    let members = if fields.get("members").is_some_and(Value::is_array) {
+        Some(found.users(&mut fields, "members")?)
+    } else {
+        None
+    };
     if members.is_some() && kind == UserKind::Person {
         return Err("only a client of clientType \"group\" has members".to_owned());
     }
@@ -115,7 +129,9 @@ fn whole_room(mut fields: Map<String, Value>, found: &mut Found) -> Read<Record>
     let managers = found.users(&mut fields, "managers")?;
     let created_ms = moment(&mut fields, "createdTime")?;
     for place in list(&mut fields, "memberProperties")? {
-        let Value::Object(mut place) = place else { return Err("memberProperties holds something that is no object".to_owned()) };
+        let Value::Object(mut place) = place else {
+            return Err("memberProperties holds something that is no object".to_owned());
+        };
         place.insert("room".to_owned(), json!(id.as_str()));
         let record = member(place, found).map_err(|why| format!("memberProperties: {why}"))?;
         found.records.push(record);
@@ -225,7 +241,8 @@ fn subjects(fields: &Map<String, Value>) -> Vec<Value> {
 
 fn reactions(given: Vec<Value>) -> Read<Vec<Reaction>> {
     let one = |reaction: Value| {
-        let field = |name: &str| reaction.get(name).and_then(Value::as_str).ok_or("a reaction has no client or no reaction");
+        let field =
+            |name: &str| reaction.get(name).and_then(Value::as_str).ok_or("a reaction has no client or no reaction");
         let user = UserId::parse(field("client")?).map_err(|error| format!("reactions: {error}"))?;
         Ok(Reaction { user, reaction: field("reaction")?.to_owned() })
     };
@@ -341,8 +358,11 @@ mod tests {
     #[test]
     fn a_seeds_record_brings_its_user_and_room() {
         let records = parse(BLOCK.as_bytes()).expect("a line");
-        let [Record::User { id, change, .. }, Record::Room { kind, created_ms, implied: true, .. }, Record::Relation { blocker, created_ms: at, .. }] =
-            records.as_slice()
+        let [
+            Record::User { id, change, .. },
+            Record::Room { kind, created_ms, implied: true, .. },
+            Record::Relation { blocker, created_ms: at, .. },
+        ] = records.as_slice()
         else {
             panic!("{records:?}");
         };
@@ -353,7 +373,9 @@ mod tests {
 
     #[test]
     fn fields_of_the_apps_own_are_kept_and_ours_are_not() {
-        let records = read(&json!({"kind": "client", "_id": "a", "city": "x", "token": "t", "appID": "y", "isSocketConnected": true}));
+        let records = read(
+            &json!({"kind": "client", "_id": "a", "city": "x", "token": "t", "appID": "y", "isSocketConnected": true}),
+        );
         let records = records.expect("a line");
         let [Record::User { change, .. }] = records.as_slice() else { panic!("{records:?}") };
         assert_eq!(Value::Object(change.custom.clone()), json!({"city": "x"}));
@@ -391,7 +413,10 @@ mod tests {
             (json!({"kind": "room", "_id": "r", "status": 2}), "status"),
             (json!({"kind": "room", "_id": "r", "roomType": "x"}), "roomType"),
             (json!({"kind": "blockStatus", "blocker": "a", "blockee": "b"}), "createdAt"),
-            (json!({"kind": "blockStatus", "blocker": "a", "blockee": {"nickname": "x"}, "createdAt": 1}), "blockee: there is no _id"),
+            (
+                json!({"kind": "blockStatus", "blocker": "a", "blockee": {"nickname": "x"}, "createdAt": 1}),
+                "blockee: there is no _id",
+            ),
             (json!({"kind": "blockStatus", "blocker": "a", "blockee": "b", "createdAt": "soon"}), "createdAt"),
             (json!({"kind": "blockStatus", "blocker": "a", "blockee": "b", "createdAt": 2, "updatedAt": 1}), "before"),
             (json!({"kind": "member", "room": "r", "client": "a", "role": "king"}), "king"),

@@ -33,7 +33,9 @@ pub(super) async fn run(serve: Serve) -> Result<(), Failure> {
 
 /// Listens, or says why that setting cannot work.
 pub(super) async fn listen(settings: &ServeSettings, chat: &Arc<Chat>) -> Result<Running, Failure> {
-    start(settings, chat.clone()).await.map_err(|error| Failure::Setting(format!("--listen {}: {error}", settings.listen)))
+    start(settings, chat.clone())
+        .await
+        .map_err(|error| Failure::Setting(format!("--listen {}: {error}", settings.listen)))
 }
 
 /// The line that scripts wait for.
@@ -43,32 +45,44 @@ pub(super) fn ready(running: &Running) {
 
 /// The app named on the command line, made if it is missing.
 async fn given_app(chat: &Chat, keys: AppKeys) -> Result<Option<Arc<App>>, Failure> {
-    let (Some(id), Some(api_key), Some(client_key)) = (keys.app_id, keys.api_key, keys.client_key) else { return Ok(None) };
+    let (Some(id), Some(api_key), Some(client_key)) = (keys.app_id, keys.api_key, keys.client_key) else {
+        return Ok(None);
+    };
     checked_key("--api-key", &api_key)?;
     checked_key("--client-key", &client_key)?;
     Ok(Some(chat.ensure_app(app_id(id)?, &api_key, &client_key).await?))
 }
 
-/// On a server without any app: one with random keys. `None`: there are apps.
+/// Where nobody has keys yet: an app with random ones, or random ones for the app that an import
+/// made. `None`: there is an app with keys.
 async fn first_app(chat: &Chat, senses: &Senses) -> Result<Option<(Arc<App>, String)>, Failure> {
-    if !chat.apps().await?.is_empty() {
+    let apps = chat.apps().await?;
+    if apps.iter().any(App::has_keys) {
         return Ok(None);
     }
-    let id = app_id(format!("app-{}", crate::clock::hex(&senses.bytes::<4>()?)))?;
+    let id = match apps.into_iter().next() {
+        Some(app) => app.id,
+        None => app_id(format!("app-{}", crate::clock::hex(&senses.bytes::<4>()?)))?,
+    };
     let api_key = senses.key()?;
-    let app = chat.create_app(id, &api_key, &senses.key()?).await?;
+    let app = chat.ensure_app(id, &api_key, &senses.key()?).await?;
     Ok(Some((app, api_key)))
 }
 
 fn introduce(running: &Running, app: &App, api_key: &str) {
     let (address, client_key) = (running.address, &app.client_key);
-    say(&format!("An app was made. Its keys, shown this once: app {}, API key {api_key}, client key {client_key}", app.id));
+    say(&format!(
+        "An app was made. Its keys, shown this once: app {}, API key {api_key}, client key {client_key}",
+        app.id
+    ));
     say("Make a user with a token, then read his block list with it:");
     say(&format!(
         "  curl -X POST http://{address}/admin/clients -H 'IM-API-KEY: {api_key}' -H 'Content-Type: application/json' \
          -d '{{\"_id\":\"aaa\",\"nickname\":\"Alecia\",\"issueAccessToken\":true}}'"
     ));
-    say(&format!("  curl http://{address}/blockStatus/my -H 'IM-CLIENT-KEY: {client_key}' -H 'IM-Authorization: TOKEN'"));
+    say(&format!(
+        "  curl http://{address}/blockStatus/my -H 'IM-CLIENT-KEY: {client_key}' -H 'IM-Authorization: TOKEN'"
+    ));
 }
 
 /// SIGTERM or SIGINT.

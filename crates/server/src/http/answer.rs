@@ -50,7 +50,9 @@ pub fn envelope<T: Serialize>(result: &T) -> Result<Bytes, ApiError> {
 }
 
 fn bytes_of<T: Serialize>(value: &T) -> Result<Bytes, ApiError> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(|error| ApiError::Fault(format!("an answer cannot be written: {error}")))
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|error| ApiError::Fault(format!("an answer cannot be written: {error}")))
 }
 
 fn respond(body: Result<Bytes, ApiError>) -> Response {
@@ -96,9 +98,11 @@ pub fn held<'a>(request: &'a IfNoneMatch, etag: &str) -> Option<&'a str> {
     request.0.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim).find(
         |given| {
             *given == "*"
-                || given.trim_start_matches("W/").strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).is_some_and(|tag| {
-                    tag.strip_prefix(etag).is_some_and(|suffix| suffix.is_empty() || ENCODED_TAGS.contains(&suffix))
-                })
+                || given.trim_start_matches("W/").strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).is_some_and(
+                    |tag| {
+                        tag.strip_prefix(etag).is_some_and(|suffix| suffix.is_empty() || ENCODED_TAGS.contains(&suffix))
+                    },
+                )
         },
     )
 }

@@ -39,7 +39,9 @@ struct Shown<'a> {
 impl<'a> Shown<'a> {
     fn of(headers: &'a HeaderMap) -> Self {
         // Bytes that are no text are no key of anybody's: they read as an empty one.
-        let text = |name: &HeaderName| headers.get(name).map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim());
+        let text = |name: &HeaderName| {
+            headers.get(name).map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim())
+        };
         let some = |name: &HeaderName| text(name).filter(|text| !text.is_empty());
         let bearer = |text: &'a str| match text.split_at_checked(7) {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer ") => token.trim_start(),
@@ -48,14 +50,22 @@ impl<'a> Shown<'a> {
         Self {
             api_key: text(&API_KEY).or_else(|| text(&OLD_API_KEY)),
             client_key: some(&CLIENT_KEY).or_else(|| some(&OLD_CLIENT_KEY)),
-            token: some(&TOKEN).or_else(|| some(&axum::http::header::AUTHORIZATION)).map(bearer).filter(|token| !token.is_empty()),
+            token: some(&TOKEN)
+                .or_else(|| some(&axum::http::header::AUTHORIZATION))
+                .map(bearer)
+                .filter(|token| !token.is_empty()),
             client_id: text(&CLIENT_ID),
         }
     }
 }
 
 /// Finds out who calls a route. `None`: the route is public.
-pub(crate) async fn caller(edge: &Edge, route: &Route, headers: &HeaderMap, connection: &Connection) -> Result<Option<Caller>, ApiError> {
+pub(crate) async fn caller(
+    edge: &Edge,
+    route: &Route,
+    headers: &HeaderMap,
+    connection: &Connection,
+) -> Result<Option<Caller>, ApiError> {
     if route.auth == Auth::Public {
         return Ok(None);
     }
@@ -138,7 +148,10 @@ mod tests {
         let expected = Shown { api_key: Some("k"), client_key: Some("c"), token: Some("t"), client_id: Some("aaa") };
         assert_eq!(Shown::of(&given), expected);
         let given = headers(&[("api_key", "k"), ("client_key", "c"), ("authorization", "bEaReR  t")]);
-        assert_eq!(Shown::of(&given), Shown { api_key: Some("k"), client_key: Some("c"), token: Some("t"), client_id: None });
+        assert_eq!(
+            Shown::of(&given),
+            Shown { api_key: Some("k"), client_key: Some("c"), token: Some("t"), client_id: None }
+        );
     }
 
     #[test]
@@ -157,7 +170,8 @@ mod tests {
 
     #[test]
     fn an_empty_key_is_a_key_and_an_empty_token_is_none() {
-        let given = headers(&[("im-api-key", ""), ("im-client-key", " "), ("im-authorization", ""), ("authorization", "t")]);
+        let given =
+            headers(&[("im-api-key", ""), ("im-client-key", " "), ("im-authorization", ""), ("authorization", "t")]);
         assert_eq!(Shown::of(&given), Shown { api_key: Some(""), client_key: None, token: Some("t"), client_id: None });
         let mut bad = HeaderMap::new();
         bad.insert(API_KEY, HeaderValue::from_bytes(b"\xff\xfe").expect("opaque bytes"));

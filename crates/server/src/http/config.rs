@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
+use banter_chat::Who;
 use banter_domain::moderation::Act;
 use serde_json::{Map, Value, json};
 
@@ -57,8 +58,12 @@ pub fn routes() -> Vec<Route> {
 
 /// `GET /config`
 async fn read(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
-    let config =
-        edge.chat.config(&caller).await.map_err(|error| ApiError::from(error).no_user_is(rows::CONFIG_NOT_READABLE))?;
+    // The configuration is the same for all of the app; an API key reads it for somebody there is.
+    if let Who::Platform { on_behalf_of: Some(_) } = &caller.who {
+        let account = edge.chat.account(&caller).await;
+        account.map_err(|error| ApiError::from(error).no_user_is(rows::CONFIG_NOT_READABLE))?;
+    }
+    let config = edge.chat.config(&caller).await?;
     Ok(Answer(config).into_response())
 }
 

@@ -170,7 +170,10 @@ mod tests {
     fn a_connection_counts_for_the_app_it_first_showed_credentials_of() {
         let minutes = Arc::new(AtomicU64::new(0));
         let clock = minutes.clone();
-        let senses = Senses { elapsed: Arc::new(move || Duration::from_secs(60 * clock.load(Ordering::Relaxed))), ..Senses::real() };
+        let senses = Senses {
+            elapsed: Arc::new(move || Duration::from_secs(60 * clock.load(Ordering::Relaxed))),
+            ..Senses::real()
+        };
         let all = Arc::new(Connections::new(senses));
         let connect = || Connection::new(all.clone(), IpAddr::from([127, 0, 0, 1]));
         let (one, two) = (connect(), connect());

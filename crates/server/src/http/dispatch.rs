@@ -27,7 +27,11 @@ use crate::errors::{ApiError, Failed, rows};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
-pub(crate) async fn dispatch(edge: Edge, connection: Arc<Connection>, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+pub(crate) async fn dispatch(
+    edge: Edge,
+    connection: Arc<Connection>,
+    request: hyper::Request<Incoming>,
+) -> Result<Response, Infallible> {
     connection.heard(request.version());
     let begun = (edge.senses.elapsed)();
     let request_id = request_id(&edge, request.headers());
@@ -63,7 +67,8 @@ pub(crate) async fn dispatch(edge: Edge, connection: Arc<Connection>, request: h
 /// The caller's own id for this request if it is a sane one, else a new one.
 fn request_id(edge: &Edge, headers: &HeaderMap) -> HeaderValue {
     let sane = |id: &&HeaderValue| {
-        (1..=64).contains(&id.len()) && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        (1..=64).contains(&id.len())
+            && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     match headers.get(&REQUEST_ID).filter(sane) {
         Some(id) => id.clone(),
@@ -72,7 +77,12 @@ fn request_id(edge: &Edge, headers: &HeaderMap) -> HeaderValue {
 }
 
 /// The answer, and the route's place in the table.
-async fn routed(edge: &Edge, connection: &Connection, request: Request, request_id: &HeaderValue) -> (Response, Option<usize>) {
+async fn routed(
+    edge: &Edge,
+    connection: &Connection,
+    request: Request,
+    request_id: &HeaderValue,
+) -> (Response, Option<usize>) {
     let (parts, body) = request.into_parts();
     let (route, index, params) = match edge.matcher.find(&parts.method, parts.uri.path()) {
         Found::Route(route, index, params) => (route, index, params),
@@ -117,7 +127,13 @@ async fn handled(edge: &Edge, route: &Route, request: Request) -> Response {
 
 /// Tells an error of a route. A refusal may rest on what another act has written a moment ago, so
 /// on a route that changes things it waits until that is durable.
-async fn refused(edge: &Edge, route: &Route, app: Option<Arc<App>>, error: &ApiError, request_id: &HeaderValue) -> Response {
+async fn refused(
+    edge: &Edge,
+    route: &Route,
+    app: Option<Arc<App>>,
+    error: &ApiError,
+    request_id: &HeaderValue,
+) -> Response {
     let row = error.row(route.act);
     if row.status == 403 {
         edge.metrics.refused(row.code);

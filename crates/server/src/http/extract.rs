@@ -89,7 +89,8 @@ pub trait FromPath: Sized {
 }
 
 fn next<T: Part>(params: &mut std::vec::IntoIter<String>) -> Result<T, ApiError> {
-    let text = params.next().ok_or_else(|| ApiError::Fault("a handler asks for a parameter its path has not".to_owned()))?;
+    let text =
+        params.next().ok_or_else(|| ApiError::Fault("a handler asks for a parameter its path has not".to_owned()))?;
     T::part(text)
 }
 
@@ -114,7 +115,11 @@ impl<T: FromPath> FromRequestParts<Edge> for Path<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
-        let params = parts.extensions.get_mut::<Inbound>().map(|inbound| std::mem::take(&mut inbound.params)).unwrap_or_default();
+        let params = parts
+            .extensions
+            .get_mut::<Inbound>()
+            .map(|inbound| std::mem::take(&mut inbound.params))
+            .unwrap_or_default();
         T::from_path(&mut params.into_iter()).map(Self)
     }
 }

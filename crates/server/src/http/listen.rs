@@ -52,7 +52,10 @@ pub(crate) async fn listen(edge: Edge) -> io::Result<Running> {
 
 async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
     let mut http = Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(edge.settings.header_timeout).max_headers(edge.settings.max_headers);
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(edge.settings.header_timeout)
+        .max_headers(edge.settings.max_headers);
     http.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(200);
     let http = Arc::new(http);
     let graceful = GracefulShutdown::new();
@@ -111,7 +114,13 @@ async fn keep_house(edge: Edge) {
 }
 
 /// One connection, to its end.
-async fn converse(edge: Edge, http: Arc<Builder<TokioExecutor>>, stream: TcpStream, connection: Arc<Connection>, watcher: Watcher) {
+async fn converse(
+    edge: Edge,
+    http: Arc<Builder<TokioExecutor>>,
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    watcher: Watcher,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone at once");
         return;
@@ -181,7 +190,11 @@ impl AsyncWrite for Wire {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -47,7 +47,11 @@ impl Matcher {
         for (index, route) in routes.iter().enumerate() {
             let mut node = &mut root;
             for segment in segments(route.path) {
-                node = if segment.starts_with('{') { node.any.get_or_insert_default() } else { node.fixed.entry(segment).or_default() };
+                node = if segment.starts_with('{') {
+                    node.any.get_or_insert_default()
+                } else {
+                    node.fixed.entry(segment).or_default()
+                };
             }
             node.here.push(index);
         }

@@ -49,7 +49,7 @@ pub fn routes() -> Vec<Route> {
             )
             .param(Param::path("id", "Which room"))
             .body(
-                words_shape("SentMessage")
+                words::shape("SentMessage")
                     .field("_id", Kind::Id, "Edit or recall this message")
                     .field("sender", Kind::Id, "API key: who sends")
                     .field("force", Kind::Flag, "API key: past the sender's bans and blocks; it is recorded"),
@@ -65,7 +65,7 @@ pub fn routes() -> Vec<Route> {
             .summary("Send a message as the platform")
             .text("The sender need not be in the room, but his bans and blocks hold unless it is forced. `sender` is an id in the answer.")
             .body(
-                words_shape("PlatformMessage")
+                words::shape("PlatformMessage")
                     .required("room", Kind::Id, "Where")
                     .required("sender", Kind::Id, "Who sends")
                     .field("push", Kind::Flag, "Taken and not yet used: there is no push delivery")
@@ -144,38 +144,6 @@ fn listing() -> Route {
         ))
         .example(sample::answer(&json!({"totalCount": 1, "data": [sample::message_shown()], "userDeletedIDs": []})))
         .errors(&[rows::INVALID_QUERY_PARAMETER, rows::NOT_IN_ROOM, rows::ROOM_NOT_FOUND])
-}
-
-/// The fields every kind of sending takes.
-fn words_shape(name: &'static str) -> Shape {
-    Shape::object(name)
-        .text("Fields not named here are dropped")
-        .field(
-            "messageType",
-            Kind::Text,
-            "`text` by default; `image`, `sticker`, `file`, …, or a type of the app's own; at most 64 characters",
-        )
-        .field(
-            "message",
-            Kind::Any,
-            "What it says: a text of at most 65,536 characters, or any JSON in types that are not text",
-        )
-        .field("mentions", Kind::Ids, "Users it names, at most 1,000")
-        .field("reply", Kind::Id, "The message it answers")
-        .field("extra", Kind::Any, "An object, or a JSON text of one; comes back as it came")
-        .field("originalUrl", Kind::Text, "Of a picture, video, sound or file")
-        .field("thumbnailUrl", Kind::Text, "Of a picture or video")
-        .field("width", Kind::Number, "Of a picture or video")
-        .field("height", Kind::Number, "Of a picture or video")
-        .field("images", Kind::Any, "Pictures: a list of `{originalUrl, thumbnailUrl, width, height}`, at most 100")
-        .field("duration", Kind::Number, "Of a video, sound or call, seconds")
-        .field("latitude", Kind::Number, "Of a place")
-        .field("longitude", Kind::Number, "Of a place")
-        .field("sticker", Kind::Text, "A sticker's name or address")
-        .field("url", Kind::Text, "An address")
-        .field("template", Kind::Any, "An object or a JSON text")
-        .field("contents", Kind::Any, "An object or a JSON text")
-        .field("rtcSession", Kind::Any, "Of a call")
 }
 
 fn deleted_shape() -> Shape {

@@ -66,7 +66,12 @@ impl Metrics {
         let requests = Family::<Answered, Counter>::default();
         registry.register("http_requests", "Requests answered, by route and status", requests.clone());
         let latency = Family::<Endpoint, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
-        registry.register_with_unit("http_request_duration", "From a request's header to its answer's", Unit::Seconds, latency.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "From a request's header to its answer's",
+            Unit::Seconds,
+            latency.clone(),
+        );
         let refusals = Family::<Reason, Counter>::default();
         registry.register("refusals", "Acts refused (403), by error code", refusals.clone());
         let connections = Gauge::default();

@@ -112,7 +112,8 @@ impl Edge {
             return Ok(document.clone());
         }
         let written = serde_json::to_vec(&openapi::document(self.matcher.routes()));
-        let written = Bytes::from(written.map_err(|error| ApiError::Fault(format!("the document cannot be written: {error}")))?);
+        let written =
+            Bytes::from(written.map_err(|error| ApiError::Fault(format!("the document cannot be written: {error}")))?);
         Ok(self.document.get_or_init(|| written).clone())
     }
 }

@@ -134,7 +134,9 @@ fn responses(route: &Route) -> Value {
         }),
         None => enveloped(&json!({"type": "object"})),
     };
-    if let (Some(example), Some(content)) = (&route.example, ok.pointer_mut("/content/application~1json").and_then(Value::as_object_mut)) {
+    if let (Some(example), Some(content)) =
+        (&route.example, ok.pointer_mut("/content/application~1json").and_then(Value::as_object_mut))
+    {
         content.insert("example".to_owned(), example.clone());
     }
     let mut responses = Map::from_iter([("200".to_owned(), ok)]);
@@ -171,7 +173,12 @@ pub fn all_errors(route: &Route) -> Vec<Row> {
         Auth::Public => {}
         Auth::ApiKey => all.extend([route.strangers_get, route.clients_get, rows::RATE_LIMIT_EXCEEDED]),
         Auth::Client | Auth::Either => {
-            all.extend([rows::INVALID_TOKEN, rows::INVALID_API_KEY, rows::INVALID_CLIENT_KEY, rows::MISSING_CLIENT_KEY]);
+            all.extend([
+                rows::INVALID_TOKEN,
+                rows::INVALID_API_KEY,
+                rows::INVALID_CLIENT_KEY,
+                rows::MISSING_CLIENT_KEY,
+            ]);
             all.push(rows::RATE_LIMIT_EXCEEDED);
         }
     }
@@ -232,7 +239,8 @@ mod tests {
                 assert!(route.example.is_some(), "{route:?} shows no answer");
             }
             let named: Vec<&str> = route.path.split(['{', '}']).skip(1).step_by(2).collect();
-            let documented: Vec<&str> = route.params.iter().filter(|param| param.place == Place::Path).map(|param| param.name).collect();
+            let documented: Vec<&str> =
+                route.params.iter().filter(|param| param.place == Place::Path).map(|param| param.name).collect();
             assert_eq!(named, documented, "{route:?}");
         }
     }
@@ -252,7 +260,11 @@ mod tests {
                 _ => None,
             };
             for (name, schema) in route.body.iter().chain(answer).flat_map(|shape| shape.clone().into_all()) {
-                assert_eq!(known.entry(name.clone()).or_insert_with(|| schema.clone()), &schema, "two meanings of {name}");
+                assert_eq!(
+                    known.entry(name.clone()).or_insert_with(|| schema.clone()),
+                    &schema,
+                    "two meanings of {name}"
+                );
             }
         }
         let mut ids: Vec<String> = routes.iter().map(operation_id).collect();

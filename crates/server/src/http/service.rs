@@ -23,14 +23,19 @@ pub(crate) fn routes() -> Vec<Route> {
     let status = || Shape::object("ServiceStatus").required("status", Kind::Text, "`ok` or `ready`");
     let said = |status: &str| json!({"RC": 0, "RM": "OK", "result": {"status": status}});
     vec![
-        service(Route::new(Act::Look, Method::GET, "/healthz", healthz), "Is the process alive?").answer(status()).example(said("ok")),
+        service(Route::new(Act::Look, Method::GET, "/healthz", healthz), "Is the process alive?")
+            .answer(status())
+            .example(said("ok")),
         service(Route::new(Act::Look, Method::GET, "/readyz", readyz), "Can it answer, its database included?")
             .answer(status())
             .example(said("ready"))
             .errors(&[rows::UNAVAILABLE]),
-        service(Route::new(Act::Look, Method::GET, "/metrics", metrics), "Counters for Prometheus").other_answer(OPEN_METRICS),
-        service(Route::new(Act::Look, Method::GET, "/openapi.json", openapi), "This document").other_answer("application/json"),
-        service(Route::new(Act::Look, Method::GET, "/docs", docs), "This document, to read and try").other_answer("text/html"),
+        service(Route::new(Act::Look, Method::GET, "/metrics", metrics), "Counters for Prometheus")
+            .other_answer(OPEN_METRICS),
+        service(Route::new(Act::Look, Method::GET, "/openapi.json", openapi), "This document")
+            .other_answer("application/json"),
+        service(Route::new(Act::Look, Method::GET, "/docs", docs), "This document, to read and try")
+            .other_answer("text/html"),
         service(Route::new(Act::Look, Method::GET, "/docs/{file}", docs_file), "A part of the page at /docs")
             .param(Param::path("file", "Which"))
             .other_answer("text/html")
@@ -65,7 +70,8 @@ async fn metrics(State(edge): State<Edge>) -> Result<Response, ApiError> {
             None
         }
     };
-    let text = edge.metrics.text(edge.connections.open(), gauges).map_err(|error| ApiError::Fault(error.to_string()))?;
+    let text =
+        edge.metrics.text(edge.connections.open(), gauges).map_err(|error| ApiError::Fault(error.to_string()))?;
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
     Ok(response)

@@ -94,7 +94,8 @@ impl Shape {
     /// The shape of a struct of ours.
     #[must_use]
     pub fn of<T: utoipa::ToSchema>() -> Self {
-        let written = |schema: &utoipa::openapi::RefOr<utoipa::openapi::Schema>| serde_json::to_value(schema).unwrap_or_default();
+        let written =
+            |schema: &utoipa::openapi::RefOr<utoipa::openapi::Schema>| serde_json::to_value(schema).unwrap_or_default();
         let mut inner = Vec::new();
         T::schemas(&mut inner);
         let inner = inner.iter().map(|(name, schema)| (name.clone(), written(schema))).collect();
@@ -111,9 +112,11 @@ impl Shape {
     /// `{totalCount, data: [item]}`, as most lists answer.
     #[must_use]
     pub fn page(name: &'static str, item: Shape) -> Self {
-        Self::object(name)
-            .required("totalCount", Kind::Integer, "How many there are in all")
-            .required("data", Kind::many(item), "The entries of this page")
+        Self::object(name).required("totalCount", Kind::Integer, "How many there are in all").required(
+            "data",
+            Kind::many(item),
+            "The entries of this page",
+        )
     }
 
     /// What it is, in a sentence.

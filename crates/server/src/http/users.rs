@@ -57,7 +57,7 @@ pub fn routes() -> Vec<Route> {
             .param(Param::query("skip", Kind::Integer, "Leave out so many from the front; default 0"))
             .answer(Shape::page("Clients", Shape::of::<FullUser<'_>>()))
             .example(sample::page(&sample::account_shown()))
-            .errors(&[rows::INVALID_FILTER, rows::INVALID_QUERY_PARAMETER]),
+            .errors(&[rows::INVALID_FILTER, rows::INVALID_QUERY_PARAMETER, rows::RESULT_TOO_LARGE]),
         route(Method::DELETE, "/admin/clients/{client_id}", delete)
             .summary("Delete a user")
             .text("His blocks and bans keep holding should the id be created again.")

@@ -198,11 +198,11 @@ impl Caller {
     }
 
     pub(crate) async fn invites<const N: usize>(&self, room: &str, users: [&str; N]) -> Answer {
-        self.post(&format!("/rooms/{}/members", segment(room)), json!({"invitees": users})).await
+        self.post(&format!("/rooms/{}/members", segment(room)), json!({"invitees": users.as_slice()})).await
     }
 
     pub(crate) async fn removes<const N: usize>(&self, room: &str, users: [&str; N]) -> Answer {
-        self.post(&format!("/rooms/{}/delete/members", segment(room)), json!({"members": users})).await
+        self.post(&format!("/rooms/{}/delete/members", segment(room)), json!({"members": users.as_slice()})).await
     }
 
     pub(crate) async fn leaves(&self, room: &str) -> Answer {

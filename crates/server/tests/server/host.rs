@@ -111,7 +111,7 @@ fn start(store: Store, admin: Option<String>) -> Host {
         let runtime = runtime.expect("a runtime");
         runtime.block_on(async {
             let kept = open(store, admin).await;
-            let options = Options { token_days: 7, outbox_days: 7, keep_answers: true, kept_bytes: 16 << 20 };
+            let options = Options { outbox_days: 7, keep_answers: true, kept_bytes: 16 << 20 };
             let senses = Senses::real();
             let process = senses.bytes().expect("random bytes");
             let chat = Arc::new(Chat::new(kept, [7; 32], Arc::clone(&senses.now_ms), process, options));

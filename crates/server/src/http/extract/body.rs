@@ -34,7 +34,8 @@ impl<T: DeserializeOwned> FromRequest<Edge> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, edge: &Edge) -> Result<Self, ApiError> {
-        let limit = request.extensions().get::<Inbound>().map_or(edge.settings.body_limit, |inbound| inbound.body_limit);
+        let limit =
+            request.extensions().get::<Inbound>().map_or(edge.settings.body_limit, |inbound| inbound.body_limit);
         let (parts, body) = request.into_parts();
         let bytes = collect(&parts.headers, body, limit, edge.settings.body_timeout).await?;
         parse(media_type(&parts.headers).as_deref(), &bytes).map(Self)
@@ -69,9 +70,8 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         [b'{', ..] if !is_deep(bytes) && !has_nul(bytes) => bytes,
         _ => return Err(rows::INVALID_BODY.into()),
     };
-    serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_data() { wrong(error.to_string()) } else { ApiError::Row(rows::INVALID_BODY) }
-    })
+    serde_json::from_slice(bytes)
+        .map_err(|error| if error.is_data() { wrong(error.to_string()) } else { ApiError::Row(rows::INVALID_BODY) })
 }
 
 /// 400 that says what was wrong, in serde's words; they quote the caller's own input, so they are
@@ -116,8 +116,16 @@ pub fn has_nul(json: &[u8]) -> bool {
 
 /// Reads a body of at most `limit` bytes. `idle`: how long the next piece may take; the whole may
 /// take ten times that.
-async fn collect(headers: &HeaderMap, mut body: axum::body::Body, limit: usize, idle: Duration) -> Result<Bytes, ApiError> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<u64>().ok());
+async fn collect(
+    headers: &HeaderMap,
+    mut body: axum::body::Body,
+    limit: usize,
+    idle: Duration,
+) -> Result<Bytes, ApiError> {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large(body, idle).await);
     }

@@ -10,7 +10,8 @@ type Error = serde::de::value::Error;
 
 /// Splits and decodes. `None`: an escape that is none, bytes that are no UTF-8, or NUL.
 pub(super) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
-    let decode = |part: &str| if part.contains('+') { super::decoded(&part.replace('+', " ")) } else { super::decoded(part) };
+    let decode =
+        |part: &str| if part.contains('+') { super::decoded(&part.replace('+', " ")) } else { super::decoded(part) };
     text.split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {

@@ -8,7 +8,7 @@ use banter_domain::id::{RoomId, UserId};
 use banter_domain::moderation::Act;
 use serde_json::{Map, Value, json};
 
-use super::{sender_and_force, words, words_shape};
+use super::{sender_and_force, words};
 use crate::errors::{ApiError, rows};
 use crate::http::Edge;
 use crate::http::answer::Answer;
@@ -32,7 +32,7 @@ pub(super) fn route() -> Route {
              and `extra` is replaced by the recipient's value. A user sends as himself; an API key names the sender.",
         )
         .body(
-            words_shape("BatchMessage")
+            words::shape("BatchMessage")
                 .required("paras", Kind::many(para), "To whom, at most 1,000")
                 .field("sender", Kind::Id, "API key: who sends; default the platform's own client")
                 .field("force", Kind::Flag, "API key: past the sender's bans and blocks; it is recorded"),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::errors::{ApiError, rows};
 use crate::http::limits_of_fields as limits;
+use crate::http::routes::{Kind as Holds, Shape};
 use crate::http::view::message::ECHOED;
 
 const MALFORMED: ApiError = ApiError::Row(rows::INVALID_MESSAGE_FORMAT);
@@ -18,6 +19,38 @@ const SERVERS_OWN: [&str; 4] = ["cancelInvitations", "deleteMembers", "ai_stream
 
 /// Types that clients cannot draw without `extra`.
 const NEEDS_EXTRA: [&str; 2] = ["payment", "payment-select"];
+
+/// The fields every kind of sending takes.
+pub(super) fn shape(name: &'static str) -> Shape {
+    Shape::object(name)
+        .text("Fields not named here are dropped")
+        .field(
+            "messageType",
+            Holds::Text,
+            "`text` by default; `image`, `sticker`, `file`, …, or a type of the app's own; at most 64 characters",
+        )
+        .field(
+            "message",
+            Holds::Any,
+            "What it says: a text of at most 65,536 characters, or any JSON in types that are not text",
+        )
+        .field("mentions", Holds::Ids, "Users it names, at most 1,000")
+        .field("reply", Holds::Id, "The message it answers")
+        .field("extra", Holds::Any, "An object, or a JSON text of one; comes back as it came")
+        .field("originalUrl", Holds::Text, "Of a picture, video, sound or file")
+        .field("thumbnailUrl", Holds::Text, "Of a picture or video")
+        .field("width", Holds::Number, "Of a picture or video")
+        .field("height", Holds::Number, "Of a picture or video")
+        .field("images", Holds::Any, "Pictures: a list of `{originalUrl, thumbnailUrl, width, height}`, at most 100")
+        .field("duration", Holds::Number, "Of a video, sound or call, seconds")
+        .field("latitude", Holds::Number, "Of a place")
+        .field("longitude", Holds::Number, "Of a place")
+        .field("sticker", Holds::Text, "A sticker's name or address")
+        .field("url", Holds::Text, "An address")
+        .field("template", Holds::Any, "An object or a JSON text")
+        .field("contents", Holds::Any, "An object or a JSON text")
+        .field("rtcSession", Holds::Any, "Of a call")
+}
 
 /// A new message. Errors: 400 `INVALID_MESSAGE_FORMAT`.
 pub(super) fn new(mut fields: Map<String, Value>) -> Result<Words, ApiError> {

@@ -1,0 +1,206 @@
+//! One user floods a room over four connections while he is shut out of it. Once that is
+//! acknowledged, no message of his gets a place behind it, on either store.
+//!
+//! Nothing here waits for a time: a round goes on when messages have arrived, and ends when every
+//! connection was refused.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::common::{Answer, Caller, House};
+use crate::dice::{Dice, rounds};
+use crate::place::Place;
+use crate::process::{Server, binary, block_on, command, sabotaged};
+
+/// What shuts the flooder out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shut {
+    Ban,
+    Block,
+    Freeze,
+    Revoke,
+}
+
+const CONNECTIONS: usize = 4;
+
+/// A flooder, the room he floods, and whoever shuts him out.
+struct Scene {
+    flooder: Caller,
+    other: Caller,
+    room: String,
+}
+
+impl Scene {
+    async fn set(house: &House, shut: Shut, round: u64) -> Self {
+        let [flooder, other, room] = [format!("f{round}{shut:?}"), format!("o{round}{shut:?}"), format!("r{round}{shut:?}")];
+        let room = if shut == Shut::Block {
+            house.direct(&flooder, &other).await
+        } else {
+            house.room(&room).owner(&other).members([flooder.as_str()]).await;
+            room
+        };
+        Self { flooder: house.user(&flooder).await, other: house.user(&other).await, room }
+    }
+
+    async fn shut(&self, house: &House, shut: Shut) -> Answer {
+        let flooder = &self.flooder.id;
+        match shut {
+            Shut::Ban => self.other.bans(&self.room, flooder).await,
+            Shut::Block => self.other.blocks(flooder).await,
+            Shut::Freeze => self.other.freezes(&self.room).await,
+            Shut::Revoke => house.platform().ask(reqwest::Method::DELETE, &format!("/admin/clients/{flooder}/token"), Some(json!({}))).await,
+        }
+    }
+
+    /// The room's messages: how many, and the newest hundred.
+    async fn order(&self, house: &House) -> (i64, Vec<String>) {
+        let page = house.platform().reads(&self.room).await.expect_ok();
+        let ids = page["data"].as_array().expect("messages").iter().map(|message| message["_id"].as_str().expect("an id").to_owned());
+        (page["totalCount"].as_i64().expect("a number"), ids.collect())
+    }
+}
+
+/// Sends until it was refused three times after the shutting out was acknowledged. Answers what was
+/// accepted although it was sent after that.
+async fn flood(connection: Caller, room: String, shut: Arc<AtomicBool>, sent: watch::Sender<u64>) -> Vec<String> {
+    let mut too_late = Vec::new();
+    let mut refusals = 0;
+    for number in 0.. {
+        let behind = shut.load(Ordering::SeqCst);
+        let answer = connection.says(&room, &format!("{number}")).await;
+        if answer.status == 200 {
+            sent.send_modify(|count| *count += 1);
+            if behind {
+                too_late.push(answer.to_string());
+            }
+        } else if behind {
+            refusals += 1;
+        }
+        if refusals == 3 || too_late.len() > 20 {
+            break;
+        }
+    }
+    too_late
+}
+
+/// One round. Errors: what got through.
+async fn round(house: &House, shut: Shut, number: u64, dice: &mut Dice) -> Result<(), String> {
+    let scene = Scene::set(house, shut, number).await;
+    let acknowledged = Arc::new(AtomicBool::new(false));
+    let (sent, mut arrived) = watch::channel(0);
+    let mut flooders = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        // A client of its own is a connection of its own.
+        let connection = House::new(house.base(), house.keys().clone()).bearer(&scene.flooder.id, scene.flooder.token());
+        flooders.spawn(flood(connection, scene.room.clone(), Arc::clone(&acknowledged), sent.clone()));
+    }
+    let enough = 1 + dice.roll(25);
+    arrived.wait_for(|count| *count >= enough).await.expect("messages arrive");
+    let answer = scene.shut(house, shut).await;
+    assert_eq!(answer.status, 200, "{answer}");
+    acknowledged.store(true, Ordering::SeqCst);
+    let at_once = scene.order(house).await;
+    let too_late = flooders.join_all().await.concat();
+    let in_the_end = scene.order(house).await;
+    if !too_late.is_empty() {
+        return Err(format!("round {number}: sent after the acknowledgement and accepted: {too_late:?}"));
+    }
+    if at_once != in_the_end {
+        let news: Vec<_> = in_the_end.1.iter().filter(|id| !at_once.1.contains(id)).collect();
+        return Err(format!("round {number}: {} then {} messages; placed behind: {news:?}", at_once.0, in_the_end.0));
+    }
+    Ok(())
+}
+
+/// Rounds against one server. Errors: the first that failed.
+async fn race(server: &Server, shut: Shut, rounds: u64) -> Result<(), String> {
+    let mut dice = Dice::new(&format!("{shut:?}"));
+    let house = server.house();
+    for number in 0..rounds {
+        round(&house, shut, number, &mut dice).await?;
+    }
+    Ok(())
+}
+
+fn never_lets_anything_through(shut: Shut) {
+    block_on(async {
+        for (store, place) in Place::each().await {
+            let server = Server::start_as(command(binary()), &place);
+            if let Err(what) = race(&server, shut, rounds("BANTER_RACES", 3)).await {
+                panic!("{store}: {what}");
+            }
+        }
+    });
+}
+
+#[test]
+fn no_message_after_a_ban() {
+    never_lets_anything_through(Shut::Ban);
+}
+
+#[test]
+fn no_message_after_a_block() {
+    never_lets_anything_through(Shut::Block);
+}
+
+#[test]
+fn no_message_after_a_freeze() {
+    never_lets_anything_through(Shut::Freeze);
+}
+
+#[test]
+fn no_message_after_a_revocation() {
+    never_lets_anything_through(Shut::Revoke);
+}
+
+/// With its lock taken away the same race is lost, on the store that has the lock.
+fn is_lost_without(lock: &str, shut: Shut) {
+    let Some(sabotaged) = sabotaged() else { return };
+    block_on(async {
+        let mut lost = Vec::new();
+        for (store, place) in Place::each().await {
+            if lost_in(&sabotaged, &place, lock, shut).await {
+                lost.push(store);
+            } else if place.is_postgres() {
+                panic!("the race of {shut:?} does not need {lock} on {store}: it proves nothing");
+            }
+        }
+        println!("without {lock} the race of {shut:?} is lost on {lost:?}");
+        assert!(!lost.is_empty() || std::env::var_os("BANTER_TEST_ALL").is_none(), "lost nowhere");
+    });
+}
+
+async fn lost_in(sabotaged: &PathBuf, place: &Place, lock: &str, shut: Shut) -> bool {
+    let mut command = command(sabotaged.clone());
+    command.env("BANTER_SABOTAGE", lock);
+    let server = Server::start_as(command, place);
+    let tries = rounds("BANTER_RACES", 3).max(300);
+    // SQLite has one writer, which no room's lock makes any stronger.
+    let tries = if place.is_postgres() { tries } else { 10 };
+    race(&server, shut, tries).await.is_err()
+}
+
+#[test]
+fn a_ban_needs_the_rooms_lock() {
+    is_lost_without("room-lock", Shut::Ban);
+}
+
+#[test]
+fn a_freeze_needs_the_rooms_lock() {
+    is_lost_without("room-lock", Shut::Freeze);
+}
+
+#[test]
+fn a_block_needs_the_pairs_lock() {
+    is_lost_without("pair-lock", Shut::Block);
+}
+
+#[test]
+fn a_revocation_needs_the_check_of_the_token() {
+    is_lost_without("token-check", Shut::Revoke);
+}
