@@ -53,19 +53,27 @@ impl Chat {
 
     /// The sensitive words of an app. What was built is used again as long as the configuration
     /// says the same; where this process is the whole server that is not even asked. Called inside
-    /// a write, so nobody changes them meanwhile.
-    pub(crate) async fn words_of(&self, app: i64, view: &mut View) -> Result<Arc<WordFilter>> {
+    /// a write. `asked`: what is configured, if that was asked already.
+    pub(crate) async fn words_of(
+        &self,
+        app: i64,
+        view: &mut View,
+        asked: Option<Option<String>>,
+    ) -> Result<Arc<WordFilter>> {
         let known = self.words.read().unwrap_or_else(PoisonError::into_inner).get(&app).cloned();
         if let (Some((_, filter)), EngineKind::Sqlite) = (&known, self.store.kind()) {
             return Ok(filter.clone());
         }
-        let value = view.config_of(WORDS.0).await?.unwrap_or(Value::Null);
-        let text = value.to_string();
+        let text = match asked.filter(|_| self.store.kind() == EngineKind::Postgres) {
+            Some(text) => text.unwrap_or_default(),
+            None => view.config_of(WORDS.0).await?.map(|value| value.to_string()).unwrap_or_default(),
+        };
         if let Some((built_from, filter)) = known
             && built_from == text
         {
             return Ok(filter);
         }
+        let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or_default() };
         let filter = Arc::new(build(&value)?);
         self.words.write().unwrap_or_else(PoisonError::into_inner).insert(app, (text, filter.clone()));
         Ok(filter)

@@ -5,7 +5,7 @@ use banter_domain::moderation::{Act, Actor, Facts, decide};
 use banter_domain::record::{Action, Entry, Topic};
 use banter_domain::room::Standing;
 use banter_store::sabotage::{Lock, removed};
-use banter_store::{LockedRoom, NewEvent, Tx, View};
+use banter_store::{Entered, LockedRoom, NewEvent, Tx, View};
 use serde_json::Value as Json;
 
 use crate::kept::Shown;
@@ -16,6 +16,8 @@ pub(crate) struct Open<'a> {
     pub(crate) chat: &'a Chat,
     pub(crate) caller: &'a Caller,
     pub(crate) tx: Tx,
+    /// The user who acts with his own token, as he was when the act began.
+    pub(crate) entered: Option<Entered>,
     /// The moment of the act, milliseconds.
     pub(crate) now_ms: i64,
     /// What of the kept answers this act outdates.
@@ -37,13 +39,13 @@ impl Chat {
         };
         let mut tx = self.store.change(caller.app.number).await?;
         let now_ms = self.now();
-        if let Who::User { token, .. } = &caller.who
-            && !removed(Lock::TokenCheck)
-            && !tx.token_alive(&token.0, now_ms).await?
-        {
-            return Err(Error::TokenGone);
-        }
-        Ok(Open { chat: self, caller, tx, now_ms, outdates: Vec::new(), stale })
+        let entered = match &caller.who {
+            Who::User { token, .. } if !removed(Lock::TokenCheck) => {
+                Some(tx.enter(&token.0, now_ms).await?.ok_or(Error::TokenGone)?)
+            }
+            Who::User { .. } | Who::Platform { .. } => None,
+        };
+        Ok(Open { chat: self, caller, tx, entered, now_ms, outdates: Vec::new(), stale })
     }
 }
 
@@ -80,6 +82,20 @@ impl Open<'_> {
         actor: Actor,
         author: bool,
     ) -> Result<Standing> {
+        let standing =
+            if actor == Actor::Platform { Standing::default() } else { self.tx.standing(&room.id, user).await? };
+        self.judge_standing(act, room, (user, standing), actor, author).await
+    }
+
+    /// Judges an act of a user whose standing was read under the room's lock.
+    pub(crate) async fn judge_standing(
+        &mut self,
+        act: Act,
+        room: &LockedRoom,
+        (user, standing): (&UserId, Standing),
+        actor: Actor,
+        author: bool,
+    ) -> Result<Standing> {
         if let Some(view) = &mut self.stale
             && removed(if room.kind.is_direct() { Lock::Pair } else { Lock::Room })
             && let Some(room) = view.room(&room.id).await?
@@ -88,7 +104,6 @@ impl Open<'_> {
             decide(act, Facts { actor, room: &room, standing, author })?;
             return Ok(standing);
         }
-        let standing = if actor == Actor::Platform { Standing::default() } else { self.tx.standing(&room.id, user).await? };
         decide(act, Facts { actor, room, standing, author })?;
         Ok(standing)
     }

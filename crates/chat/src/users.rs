@@ -2,7 +2,7 @@
 
 use banter_domain::filter::Filter;
 use banter_domain::id::{RoomId, UserId};
-use banter_domain::moderation::{Act, Denied};
+use banter_domain::moderation::{Act, Denied, may_hear_room};
 use banter_domain::record::{Action, Topic};
 use banter_domain::user::{Profile, User, UserChange, UserKind};
 use banter_store::TokenRow;
@@ -155,7 +155,7 @@ impl Chat {
         let gone: Vec<String> = open.tx.delete_tokens(id, None).await?.into_iter().map(|(hash, _)| hash).collect();
         for room in open.tx.rooms_of(id).await? {
             if let Some(room) = open.tx.lock_room(&room).await? {
-                open.tx.delete_member(&room, id).await?;
+                open.tx.delete_member(&room, id, open.now_ms).await?;
             }
         }
         open.tx.delete_user(id).await?;
@@ -193,8 +193,8 @@ impl Chat {
         }
         let user = open.tx.lock_user(id).await?.ok_or(Error::NoUser)?;
         let known = open.tx.room(room).await?.is_some();
-        // A room that is hidden from him is none for him.
-        if !known || open.tx.standing(room, id).await?.hidden {
+        // To a user, a room he is not in is none: he learns of no room by muting it.
+        if !known || !caller.is_platform() && !may_hear_room(open.tx.standing(room, id).await?) {
             return Err(Error::NoRoom);
         }
         if !open.tx.set_mute(id, room, on).await? && must_be_muted {

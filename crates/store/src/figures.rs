@@ -87,6 +87,7 @@ impl View {
     /// Since a moment: who did something, in how many rooms messages were written, and how many.
     pub async fn activity(&mut self, since: ObjectId) -> Result<(Vec<UserId>, i64, i64)> {
         let people = "SELECT DISTINCT user_id FROM events WHERE app = $1 AND id >= $2 AND user_id IS NOT NULL
+            AND topic NOT IN ('user', 'tokens-revoked', 'joined', 'left')
             ORDER BY user_id";
         let rows = self.session.rows(people, binds![self.app, since]).await?;
         let people = rows.into_iter().map(|mut row| row.user(0)).collect::<Result<_>>()?;

@@ -40,7 +40,7 @@ pub use relations::Saved;
 pub use rooms::{LockedPair, LockedRoom, NewRoomRow, OwnRoom};
 pub use sql::EngineKind;
 use sql::{Engine, Session};
-pub use users::{FoundUsers, REGEX_ROWS, TokenRow};
+pub use users::{Entered, FoundUsers, REGEX_ROWS, TokenRow};
 
 /// The database of one server.
 #[derive(Clone)]

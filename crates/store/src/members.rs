@@ -88,6 +88,12 @@ impl View {
         rows.into_iter().map(|mut row| row.room_id(0)).collect()
     }
 
+    /// Was this user in the room, and left?
+    pub async fn has_left(&mut self, room: &RoomId, id: &UserId) -> Result<bool> {
+        let text = "SELECT 1 FROM members WHERE app = $1 AND room = $2 AND user_id = $3 AND left_ms IS NOT NULL";
+        Ok(!self.session.rows(text, binds![self.app, room, id]).await?.is_empty())
+    }
+
     /// What the room remembers of one user; also of one who is in it through a user group.
     pub async fn member(&mut self, room: &RoomId, id: &UserId) -> Result<Option<Member>> {
         let text = format!("SELECT {MEMBER} FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = $3");
@@ -142,15 +148,21 @@ impl Tx {
     pub async fn insert_member(&mut self, room: &LockedRoom, id: &UserId, place: Place, at_ms: i64) -> Result<()> {
         let text = "INSERT INTO members (app, room, user_id, member, manager, hidden, joined_ms, read_count, shown_count)
             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $7)
-            ON CONFLICT (app, room, user_id) DO UPDATE SET member = 1, manager = $4, hidden = $5, joined_ms = $6";
+            ON CONFLICT (app, room, user_id) DO UPDATE SET member = 1, manager = $4, hidden = $5, joined_ms = $6,
+                read_count = CASE WHEN members.left_ms IS NULL THEN members.read_count ELSE $7 END,
+                shown_count = CASE WHEN members.left_ms IS NULL THEN members.shown_count ELSE $7 END,
+                left_ms = NULL";
         let values = binds![self.view.app, &room.room.id, id, place.manager, place.hidden, at_ms, room.room.last_count];
         self.view.session.put(text, values).await
     }
 
-    /// Takes a user out, with all the room remembers of him. False: he was not in it.
-    pub async fn delete_member(&mut self, room: &LockedRoom, id: &UserId) -> Result<bool> {
-        let text = "DELETE FROM members WHERE app = $1 AND room = $2 AND user_id = $3 AND member = 1";
-        Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id]).await? > 0)
+    /// Takes a user out, with all the room remembers of him but that he was there. False: he was
+    /// not in it.
+    pub async fn delete_member(&mut self, room: &LockedRoom, id: &UserId, at_ms: i64) -> Result<bool> {
+        let text = "UPDATE members SET member = 0, manager = 0, hidden = 0, left_ms = $4, read_message = NULL,
+                shown_message = NULL, properties = '{}'
+            WHERE app = $1 AND room = $2 AND user_id = $3 AND member = 1";
+        Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id, at_ms]).await? > 0)
     }
 
     /// Lets the blocked side of a hidden room see it, as if it were made now (R-09).

@@ -56,7 +56,7 @@ const STANDING: &str = "SELECT r.owner, m.member, m.manager, m.hidden,
             WHERE g.app = r.app AND g.user_id = $3),
         EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban' AND b.room = r.id
             AND b.blockee = $3 AND b.lifted_ms IS NULL),
-        r.kind = 'direct' AND (
+        r.kind = 'direct' AND (r.low = $3 OR r.high = $3) AND (
             EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = r.low
                 AND b.blockee = r.high AND b.lifted_ms IS NULL)
             OR EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = r.high
@@ -117,6 +117,11 @@ impl LockedPair {
     pub fn pair(&self) -> &Pair {
         &self.pair
     }
+}
+
+fn locked(rows: Vec<Row>) -> Result<Option<LockedRoom>> {
+    let row = rows.into_iter().next();
+    Ok(row.map(|mut row| room(&mut row, 0)).transpose()?.map(|room| LockedRoom { room }))
 }
 
 /// What a new room begins with.
@@ -189,8 +194,25 @@ impl Tx {
     /// Locks a room until this transaction ends, and its pair before it if it is a direct one.
     /// Everything read after it stays true until then. `None`: no such room.
     pub async fn lock_room(&mut self, id: &RoomId) -> Result<Option<LockedRoom>> {
+        let statements = self.locking(id);
+        let answers = self.view.session.batch(statements).await?;
+        answers.into_iter().next_back().map_or(Ok(None), locked)
+    }
+
+    /// As [`Tx::lock_room`], with how a user stands there: asked together, so that it takes one
+    /// round trip, and in that order, so that the standing is read under the lock.
+    pub async fn lock_room_for(&mut self, id: &RoomId, user: &UserId) -> Result<Option<(LockedRoom, Standing)>> {
+        let mut statements = self.locking(id);
+        statements.push(Statement { text: STANDING.into(), binds: binds![self.view.app, id, user] });
+        let mut answers = self.view.session.batch(statements).await?.into_iter();
+        let (stands, room) = (answers.next_back().unwrap_or_default(), answers.next_back().unwrap_or_default());
+        let (Some(room), Some(mut row)) = (locked(room)?, stands.into_iter().next()) else { return Ok(None) };
+        Ok(Some((room, standing(&mut row, user)?)))
+    }
+
+    fn locking(&self, id: &RoomId) -> Vec<Statement> {
         let app = self.view.app;
-        let mut statements = Vec::with_capacity(2);
+        let mut statements = Vec::with_capacity(3);
         if self.view.kind == EngineKind::Postgres && !sabotage::removed(Lock::Pair) {
             // A room's pair never changes, so it can be read without the room's lock.
             statements.push(Statement {
@@ -203,9 +225,7 @@ impl Tx {
         let lock = if sabotage::removed(Lock::Room) { "" } else { " FOR UPDATE" };
         let text = format!("SELECT {ROOM} FROM rooms r WHERE r.app = $1 AND r.id = $2{lock}");
         statements.push(Statement { text: text.into(), binds: binds![app, id] });
-        let answers = self.view.session.batch(statements).await?;
-        let row = answers.into_iter().next_back().and_then(|rows| rows.into_iter().next());
-        Ok(row.map(|mut row| room(&mut row, 0)).transpose()?.map(|room| LockedRoom { room }))
+        statements
     }
 
     /// Locks a pair until this transaction ends. Pairs are locked before rooms.

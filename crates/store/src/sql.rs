@@ -224,6 +224,7 @@ pub fn for_sqlite(text: &str) -> String {
         ("CHR(", "char("),
         ("GREATEST(", "max("),
         ("LEAST(", "min("),
+        (" FOR SHARE OF t", ""),
         (" FOR UPDATE", ""),
         (" FOR SHARE", ""),
     ] {

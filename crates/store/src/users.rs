@@ -9,7 +9,7 @@ use banter_domain::user::{Profile, User, UserKind};
 use crate::filter_sql::{self, Column, ColumnType};
 use crate::read::{Read, fold, map_text};
 use crate::sql::{Row, Value, binds};
-use crate::{Error, Result, Tx, View};
+use crate::{EngineKind, Error, Result, Tx, View};
 
 /// The columns [`user`] reads, of a table spelt `u`.
 pub(crate) const USER: &str = "u.id, u.kind, u.nickname, u.avatar_url, u.description, u.is_robot, u.notifications,
@@ -64,6 +64,15 @@ pub struct FoundUsers {
     pub total: i64,
     /// The page.
     pub users: Vec<User>,
+}
+
+/// A user at the beginning of an act of his.
+#[derive(Debug)]
+pub struct Entered {
+    /// Who.
+    pub user: User,
+    /// The configured sensitive words, if they were asked for and there are any.
+    pub words: Option<String>,
 }
 
 /// A token as stored; the token itself is not (R-18).
@@ -237,12 +246,21 @@ fn field(user: &User, path: &str) -> Option<serde_json::Value> {
 }
 
 impl Tx {
-    /// Is the token still alive? Held until the transaction ends: a revocation waits for it, and
-    /// whoever comes after a revocation finds nothing (R-21).
-    pub async fn token_alive(&mut self, hash: &str, now_ms: i64) -> Result<bool> {
-        let text = "SELECT expires_ms FROM tokens WHERE app = $1 AND hash = $2 FOR SHARE";
-        let rows = self.view.session.rows(text, binds![self.view.app, hash]).await?;
-        rows.first().map_or(Ok(false), |row| Ok(row.int(0)? > now_ms))
+    /// Whose token this is, if it is still alive. Held until the transaction ends: a revocation
+    /// waits for it, and whoever comes after a revocation finds nothing (R-21). With the user come
+    /// the app's sensitive words as configured, where others may change them behind this process.
+    pub async fn enter(&mut self, hash: &str, now_ms: i64) -> Result<Option<Entered>> {
+        let words = match self.view.kind {
+            EngineKind::Sqlite => "NULL",
+            EngineKind::Postgres => "(SELECT c.value FROM config c WHERE c.app = t.app AND c.name = 'censorship')",
+        };
+        let text = format!(
+            "SELECT {USER}, {words} FROM tokens t JOIN users u ON u.app = t.app AND u.id = t.user_id
+             WHERE t.app = $1 AND t.hash = $2 AND t.expires_ms > $3 FOR SHARE OF t"
+        );
+        let rows = self.view.session.rows(&text, binds![self.view.app, hash, now_ms]).await?;
+        let entered = |mut row: Row| Ok(Entered { user: user(&mut row, 0)?, words: row.text_opt(USER_COLUMNS)? });
+        rows.into_iter().next().map(entered).transpose()
     }
 
     /// Locks a user's row against others who change it. `None`: no such user.
@@ -297,6 +315,7 @@ impl Tx {
             "DELETE FROM tokens WHERE app = $1 AND user_id = $2",
             "DELETE FROM mutes WHERE app = $1 AND user_id = $2",
             "DELETE FROM mentions WHERE app = $1 AND user_id = $2",
+            "DELETE FROM members WHERE app = $1 AND user_id = $2",
             "DELETE FROM group_members WHERE app = $1 AND user_id = $2",
             "DELETE FROM group_members WHERE app = $1 AND grp = $2",
             "DELETE FROM users WHERE app = $1 AND id = $2",

@@ -67,7 +67,10 @@ impl Chat {
             for para in order {
                 let words = open.clean(filled(&words, &para.fills)).await?;
                 let sent = match open.room_of_para(&speaker, para).await {
-                    Ok(Some(mut room)) => open.write(&mut room, &speaker, words, Some(&id)).await.map(drop),
+                    Ok(Some(mut room)) => {
+                        let standing = open.tx.standing(&room.id, &speaker.user.profile.id).await?;
+                        open.write((&mut room, standing), &speaker, words, Some(&id)).await.map(drop)
+                    }
                     Ok(None) => Err(Error::NoRoom),
                     Err(error) => Err(error),
                 };

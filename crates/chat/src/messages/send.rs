@@ -6,6 +6,7 @@ use banter_domain::id::{RoomId, UserId};
 use banter_domain::message::{Message, Sender};
 use banter_domain::moderation::{Act, Actor};
 use banter_domain::record::{Action, Topic};
+use banter_domain::room::Standing;
 use banter_domain::user::{Profile, User};
 use banter_domain::words::WordFilter;
 use banter_store::{LockedRoom, NewMessage};
@@ -37,9 +38,10 @@ impl Chat {
     ) -> Result<Message> {
         let mut open = self.begin(caller).await?;
         let speaker = open.speaker(sender, force).await?;
-        let mut room = open.lock_room(room).await?;
+        let sender = speaker.user.profile.id.clone();
+        let (mut room, standing) = open.tx.lock_room_for(room, &sender).await?.ok_or(Error::NoRoom)?;
         let words = open.clean(words).await?;
-        let message = open.write(&mut room, &speaker, words, None).await?;
+        let message = open.write((&mut room, standing), &speaker, words, None).await?;
         open.done().await?;
         Ok(message)
     }
@@ -53,7 +55,10 @@ impl Open<'_> {
             Who::User { id, .. } => id.clone(),
             Who::Platform { .. } => sender.unwrap_or_else(UserId::platform),
         };
-        let user = self.tx.user(&id).await?.ok_or(Error::NoUser)?;
+        let user = match &self.entered {
+            Some(entered) if entered.user.profile.id == id => entered.user.clone(),
+            Some(_) | None => self.tx.user(&id).await?.ok_or(Error::NoUser)?,
+        };
         let platform = self.caller.is_platform();
         let actor = match (platform, id.is_platform() || user.is_robot || force) {
             (false, _) => Actor::User,
@@ -65,7 +70,8 @@ impl Open<'_> {
 
     /// The app's sensitive words, as they are inside this transaction.
     pub(crate) async fn words(&mut self) -> Result<Arc<WordFilter>> {
-        self.chat.words_of(self.caller.app.number, &mut self.tx).await
+        let asked = self.entered.as_ref().map(|entered| entered.words.clone());
+        self.chat.words_of(self.caller.app.number, &mut self.tx, asked).await
     }
 
     /// Masks what is sensitive; the number of characters stays (rest.md 6).
@@ -82,16 +88,16 @@ impl Open<'_> {
         Ok(words)
     }
 
-    /// Judges and writes one message in a locked room.
+    /// Judges and writes one message in a locked room, where the speaker stands so.
     pub(crate) async fn write(
         &mut self,
-        room: &mut LockedRoom,
+        (room, standing): (&mut LockedRoom, Standing),
         speaker: &Speaker,
         words: Words,
         batch: Option<&str>,
     ) -> Result<Message> {
         let Profile { id: sender, .. } = &speaker.user.profile;
-        self.judge_as(Act::Send, room, sender, speaker.actor, false).await?;
+        self.judge_standing(Act::Send, room, (sender, standing), speaker.actor, false).await?;
         let reply = match words.reply {
             None => None,
             Some(id) => self.tx.message(room, id).await?.map(|quoted| Message { reply: None, ..quoted }),

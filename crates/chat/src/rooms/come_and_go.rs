@@ -54,14 +54,14 @@ impl Chat {
         let user = caller.user();
         let itself = !caller.is_platform() && users.iter().all(|one| *one == user);
         let standing = open.standing_of_caller(&room).await?;
-        if itself && !standing.member && !standing.hidden {
+        if itself && !standing.member && !standing.hidden && open.tx.has_left(&room.id, &user).await? {
             // He is gone already, and is not shown what he left.
             let room = new_room_row(room.id.clone(), room.kind.clone(), room.created_ms);
             return Ok(RoomSeen { room, owner: None, members: Vec::new(), last_message: None, outlook: None });
         }
         open.judge(if itself { Act::Leave } else { Act::Remove }, &room).await?;
         for user in &users {
-            if !open.tx.delete_member(&room, user).await? {
+            if !open.tx.delete_member(&room, user, open.now_ms).await? {
                 return Err(Error::NoMember);
             }
             open.event(Topic::Left, Some((&room.id, room.last_seq)), Some(user), None).await?;

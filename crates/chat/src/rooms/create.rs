@@ -57,7 +57,7 @@ impl Open<'_> {
         let caller = self.caller.user();
         let pair = match new.members.as_slice() {
             [one, other] => Pair::of(one, other),
-            [other] => Pair::of(&caller, other),
+            [other] if !self.caller.is_platform() => Pair::of(&caller, other),
             _ => None,
         };
         // Only the platform makes rooms for two others.

@@ -1,7 +1,7 @@
 //! What goes out: the envelope of every success, and answers that carry an ETag.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -122,6 +122,7 @@ pub fn tagged(request: &IfNoneMatch, etag: &str, body: impl Into<Body>) -> Resul
     let mut response = if held.is_some() {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
         response
     } else {
         json_response(StatusCode::OK, body)

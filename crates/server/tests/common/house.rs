@@ -110,7 +110,7 @@ impl House {
         room["_id"].as_str().unwrap_or_else(|| panic!("a room without an id: {room}")).to_owned()
     }
 
-    /// What stands in a room, oldest first: who said what. Read by the platform.
+    /// What people said in a room, oldest first. Read by the platform.
     pub(crate) async fn said(&self, room: &str) -> Vec<String> {
         let mut said: Vec<String> = self
             .platform()
@@ -118,12 +118,16 @@ impl House {
             .await
             .expect_list()
             .iter()
+            .filter(|message| !SYSTEM.contains(&message["messageType"].as_str().unwrap_or_default()))
             .map(|message| message["message"].as_str().unwrap_or_default().to_owned())
             .collect();
         said.reverse();
         said
     }
 }
+
+/// Messages that the server writes about a room.
+const SYSTEM: [&str; 6] = ["joinRoom", "leaveRoom", "addMember", "addMembers", "deleteMember", "assignAdmin"];
 
 /// The nickname of a user made by [`House::user`].
 pub(crate) fn nickname(id: &str) -> String {

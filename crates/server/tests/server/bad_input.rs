@@ -13,13 +13,12 @@ use crate::host::another_door;
 use crate::sight::{expect_same, sight};
 
 /// Routes that read a body, with who may send one.
-const WITH_BODY: [(&str, &str); 18] = [
+const WITH_BODY: [(&str, &str); 17] = [
     ("POST", "/admin/clients"),
     ("POST", "/admin/clients/list"),
     ("PUT", "/admin/clients/ann/token"),
     ("DELETE", "/admin/clients/ann/token"),
     ("POST", "/admin/groups"),
-    ("POST", "/me"),
     ("POST", "/rooms"),
     ("POST", "/rooms/createAndJoin"),
     ("PUT", "/rooms/den"),
@@ -42,7 +41,7 @@ async fn den(house: &House) -> [Caller; 2] {
 
 /// The API key, or Ann where the platform has no place of its own.
 async fn asking(house: &House, path: &str) -> Caller {
-    if path == "/me" || path.ends_with("/lastRead") { house.user("ann").await } else { house.platform() }
+    if path.ends_with("/lastRead") { house.user("ann").await } else { house.platform() }
 }
 
 async fn send_raw(caller: &Caller, method: &str, path: &str, media: Option<&str>, body: Vec<u8>) -> Answer {
@@ -138,7 +137,6 @@ each_store! {
             (&ann, "POST", "/rooms/den/delete/members", json!({"members": 1})),
             (&ann, "POST", "/rooms/den/message", json!({"messageType": ["text"], "message": "x"})),
             (&ann, "POST", "/rooms/den/message", json!({"_id": 1, "message": "x"})),
-            (&ann, "POST", "/rooms/den/message", json!({"_id": "not-an-id", "message": "x"})),
             (&ann, "POST", "/rooms/den/message", json!({"messageType": "text", "message": "x", "mentions": "bob"})),
             (&ann, "POST", "/rooms/den/message", json!({"messageType": "text", "message": "x", "reply": 1})),
             (&ann, "PUT", "/rooms/den/lastRead", json!({"message": 1})),
@@ -261,8 +259,8 @@ each_store! {
     async fn r25_a_body_over_the_limit_is_413(house: House) {
         let [ann, _] = den(&house).await;
         let padded = |size: usize| json!({"description": "", "pad": "x".repeat(size)}).to_string().into_bytes();
-        send_raw(&ann, "POST", "/me", Some("application/json"), padded((1 << 20) + 1)).await.expect_error(413, "PAYLOAD_TOO_LARGE");
-        send_raw(&ann, "POST", "/me", Some("application/json"), padded((1 << 20) - 100)).await.expect_ok();
+        send_raw(&ann, "PUT", "/rooms/den", Some("application/json"), padded((1 << 20) + 1)).await.expect_error(413, "PAYLOAD_TOO_LARGE");
+        send_raw(&ann, "PUT", "/rooms/den", Some("application/json"), padded((1 << 20) - 100)).await.expect_ok();
         let message = |size: usize| json!({"messageType": "text", "message": "x", "pad": "x".repeat(size)}).to_string().into_bytes();
         send_raw(&ann, "POST", "/rooms/den/message", Some("application/json"), message(2 << 20)).await.expect_ok();
         let answer = send_raw(&ann, "POST", "/rooms/den/message", Some("application/json"), message((10 << 20) + 1)).await;
@@ -341,7 +339,7 @@ each_store! {
                 answer.expect_error(400, "INVALID_QUERY");
             }
         }
-        let filter = segment(&json!({"nickname": {"$regex": "x".repeat(100_000)}}).to_string());
+        let filter = segment(&json!({"nickname": {"$regex": "x".repeat(30_000)}}).to_string());
         let answer = house.platform().get(&format!("/admin/clients?q={filter}")).await;
         assert!((400..500).contains(&answer.status), "{answer}");
     }

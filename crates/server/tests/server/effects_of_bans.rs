@@ -283,7 +283,7 @@ each_store! {
         let batch = json!({"messageType": "text", "message": "badger!", "sender": "max", "paras": [{"room": "den"}]});
         house.platform().post("/messages/batch", batch).await.expect_ok();
         assert_eq!(house.said("den").await, ["two ******s, *", "******!"]);
-        max.post("/me", json!({"nickname": "Badger badger"})).await.expect_ok();
+        house.platform().post("/admin/clients", json!({"_id": "max", "nickname": "Badger badger"})).await.expect_ok();
         assert_eq!(max.get("/me").await.expect_ok()["nickname"], "Badger ******");
         olga.updates("den", json!({"name": "the badger's den"})).await.expect_ok();
         assert_eq!(olga.room("den").await.expect_ok()["name"], "the ******'s den");

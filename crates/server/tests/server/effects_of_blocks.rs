@@ -208,7 +208,8 @@ each_store! {
         ann.unblocks("bob").await.expect_ok();
         expect_same(&before, &sight(&bob, &rooms, &["dear", "ann"]).await);
         ann.blocks("bob").await.expect_ok();
-        ann.post("/me", json!({"nickname": "Anna", "description": "new"})).await.expect_ok();
+        let change = json!({"_id": "ann", "nickname": "Anna", "description": "new"});
+        house.platform().post("/admin/clients", change).await.expect_ok();
         let seen = bob.room(&room).await.expect_ok().to_string();
         assert!(seen.contains("Anna"), "a profile goes on as before: {seen}");
     }

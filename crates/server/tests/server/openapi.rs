@@ -72,7 +72,9 @@ each_store! {
                 continue;
             };
             let content = ok["content"].as_object().cloned().unwrap_or_default();
-            if let Some(json) = content.get("application/json") {
+            if route.path == "/openapi.json" {
+                // It is this document: a schema of schemas would say less than it does.
+            } else if let Some(json) = content.get("application/json") {
                 if json.get("schema").is_none() {
                     lack("no schema of its answer");
                 }
@@ -101,7 +103,9 @@ each_store! {
         let document = document(&house).await;
         let mut codes = BTreeSet::new();
         let text = document["paths"].to_string() + &document["components"].to_string();
-        for row in banter_server::errors::rows::ALL {
+        // Where there is no endpoint, none can say it.
+        let nowhere = ["METHOD_NOT_ALLOWED", "NOT_FOUND"];
+        for row in banter_server::errors::rows::ALL.iter().filter(|row| !nowhere.contains(&row.code)) {
             if !text.contains(&format!("\"{}\"", row.code)) {
                 codes.insert(row.code);
             }

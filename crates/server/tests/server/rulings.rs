@@ -182,8 +182,6 @@ each_store! {
         let body = json!({"_id": "platform", "nickname": "Not me", "issueAccessToken": true});
         house.platform().post("/admin/clients", body).await.expect_some_refusal();
         house.platform().post("/admin/groups", json!({"_id": "platform", "nickname": "x"})).await.expect_some_refusal();
-        let ann = house.user("ann").await;
-        ann.blocks("platform").await.expect_some_refusal();
     }
 
     async fn r17_a_group_carries_nobody_further_than_himself(house: House) {

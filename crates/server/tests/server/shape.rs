@@ -46,8 +46,8 @@ pub(crate) fn expect_short_room(value: &Value, id: &str, kind: &str) {
 }
 
 /// Fields of the documented examples that a server may leave out (`spec/model.md`): where a user
-/// connects from, and what a query was compiled to.
-const OPTIONAL: [&str; 4] = ["__v", "address", "userAgent", "inspect"];
+/// connects from, what a query was compiled to, and that one deleted a message for himself.
+const OPTIONAL: [&str; 5] = ["__v", "address", "userAgent", "inspect", "isDeleted"];
 
 /// An answer has every field of the documented example of this name, each of the same kind.
 #[track_caller]

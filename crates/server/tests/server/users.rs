@@ -18,7 +18,7 @@ each_store! {
         assert_eq!((&made["appID"], &made["clientType"], &made["isRobot"]), (&json!(house.keys().app), &json!("user"), &json!(false)));
         assert_eq!((&made["email"], &made["level"], &made["mute"]), (&json!("a@example.com"), &json!({"stars": [1, 2]}), &json!([])));
         expect_time(&made["expirationDate"]);
-        house.room("any").members(["user123"]).await;
+        platform.post("/rooms", json!({"_id": "any", "members": ["user123"]})).await.expect_ok();
 
         let change = json!({"_id": "user123", "nickname": "王小華", "issueAccessToken": true});
         let answer = platform.post("/admin/clients", change).await;
@@ -38,8 +38,8 @@ each_store! {
         let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(parts[1]).expect("base64url");
         let payload: Value = serde_json::from_slice(&payload).expect("JSON");
         assert_eq!(payload["id"], "ann");
-        let week = payload["exp"].as_i64().unwrap() - payload["iat"].as_i64().unwrap();
-        assert_eq!(week, 7 * 24 * 3600);
+        let life = payload["exp"].as_i64().unwrap() - payload["iat"].as_i64().unwrap();
+        assert!((life - 7 * 24 * 3600).abs() <= 1, "a week, to the second: {life}");
         // Its signature counts, and so does its row.
         let forged = format!("{}.{}.{}", parts[0], parts[1], "A".repeat(parts[2].len()));
         house.bearer("ann", &forged).get("/me").await.expect_error(401, "INVALID_TOKEN");
@@ -64,7 +64,7 @@ each_store! {
         let answer = platform.put("/admin/clients/user002/token", json!({"token": new, "expirationDate": far})).await;
         expect_documented(&answer, "update-token");
         let result = answer.expect_ok();
-        assert_eq!((&result["token"], &result["client"]["_id"]), (&json!(new), &json!("user002")));
+        assert_eq!((&result["token"], &result["client"]), (&json!(new), &json!("user002")));
         for old in [&first, &bound] {
             old.get("/me").await.expect_error(401, "INVALID_TOKEN");
         }
@@ -103,6 +103,12 @@ each_store! {
         taken.expect_error(409, "TOKEN_CONFLICT");
         let other = crate::host::other_app(&house).await;
         other.bearer("ann", &token).get("/me").await.expect_error(401, "INVALID_TOKEN");
+    }
+
+    async fn apps_made_at_the_same_time_are_all_made(house: House) {
+        for app in crate::host::apps_at_once(&house, 10).await {
+            app.user("ann").await.get("/me").await.expect_ok();
+        }
     }
 
     async fn many_users_come_in_one_call(house: House) {
@@ -174,16 +180,15 @@ each_store! {
         assert_eq!(count("?skip=120").await, (120, 0, Value::Null));
     }
 
-    async fn one_reads_and_changes_his_own_profile(house: House) {
+    async fn one_reads_his_own_profile(house: House) {
         let ann = house.user("ann").await;
         house.platform().post("/admin/clients", json!({"_id": "ann", "email": "a@example.com"})).await.expect_ok();
         let answer = ann.get("/me").await;
         expect_documented(&answer, "get-a-user");
         let me = answer.expect_ok();
+        assert_eq!((&me["_id"], &me["id"], &me["email"]), (&json!("ann"), &json!("ann"), &json!("a@example.com")));
         assert!(me.get("token").is_none() && me.get("data").is_none(), "{me}");
-        let changed = ann.post("/me", json!({"nickname": "Anna", "description": "hello", "_id": "bob", "isRobot": true})).await.expect_ok();
-        assert_eq!((&changed["nickname"], &changed["description"], &changed["_id"]), (&json!("Anna"), &json!("hello"), &json!("ann")));
-        assert_eq!(changed["isRobot"], false, "one does not make oneself a robot");
+        assert_eq!(house.platform_for("ann").get("/me").await.expect_ok(), me);
         house.bearer("ann", "x").get("/me").await.expect_error(401, "INVALID_TOKEN");
     }
 

@@ -115,6 +115,8 @@ CREATE TABLE members (
     -- When the room was made as far as he may know; NULL: when it was.
     shown_created_ms BIGINT,
     joined_ms        BIGINT NOT NULL,
+    -- When he left; such a row has member = 0 and remembers only that he was here.
+    left_ms          BIGINT,
     read_count       BIGINT NOT NULL DEFAULT 0,
     read_message     TEXT COLLATE "C",
     -- What the others may know of it: stands still while a ban or block holds.

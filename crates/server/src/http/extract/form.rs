@@ -21,11 +21,19 @@ pub(super) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
         .collect()
 }
 
+/// The name of a field that may stand several times: without the `[]` or `[0]` behind it.
+pub(super) fn unnumbered(name: &str) -> &str {
+    match name.strip_suffix(']').and_then(|name| name.rsplit_once('[')) {
+        Some((list, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => list,
+        _ => name,
+    }
+}
+
 /// Reads a form as `T`. `None` in the error's place: it is no form at all.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Option<String>> {
     let mut fields: Vec<(String, Field)> = Vec::new();
     for (name, value) in pairs(text).ok_or(None)? {
-        let name = name.strip_suffix("[]").map(str::to_owned).unwrap_or(name);
+        let name = unnumbered(&name).to_owned();
         match fields.iter_mut().find(|(known, _)| *known == name) {
             Some((_, field)) => field.0.push(value),
             None => fields.push((name, Field(vec![value]))),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use super::form::pairs;
+use super::form::{pairs, unnumbered};
 use crate::errors::{ApiError, rows};
 use crate::http::Edge;
 use crate::http::view::time;
@@ -29,9 +29,9 @@ impl Query {
         self.pairs.is_empty()
     }
 
-    /// All values of a parameter, in order: `a=1&a=2`, `a[]=1&a[]=2`.
+    /// All values of a parameter, in order: `a=1&a=2`, `a[]=1&a[]=2`, `a[0]=1&a[1]=2`.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
-        let named = move |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest == "[]");
+        let named = move |key: &str| unnumbered(key) == name;
         self.pairs.iter().filter(move |(key, _)| named(key)).map(|(_, value)| value.as_str())
     }
 
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn repeated_parameters_are_kept() {
-        let query = Query::parse("roomTags=a&roomTags=b+c&roomTags[]=d&limit=5&x").expect("a query");
+        let query = Query::parse("roomTags=a&roomTags=b+c&roomTags[7]=d&limit=5&x").expect("a query");
         assert_eq!(query.all("roomTags").collect::<Vec<_>>(), ["a", "b c", "d"]);
         assert_eq!(query.read::<usize>("limit").expect("a number"), Some(5));
         assert_eq!(query.one("x").expect("one"), Some(""));

@@ -143,7 +143,13 @@ fn rest(mut fields: Map<String, Value>) -> Result<Words, ApiError> {
         None | Some(Value::Null) => {}
         // Some SDKs send it empty, and parse what they get back.
         Some(Value::String(text)) if text.is_empty() => {}
-        Some(extra) if is_extra(&extra) => drop(fields.insert("extra".to_owned(), extra)),
+        Some(extra) if is_extra(&extra) => {
+            // For the search among files; it is not shown.
+            if let Some(name) = file_name(&extra) {
+                fields.insert("file_name".to_owned(), Value::String(name));
+            }
+            fields.insert("extra".to_owned(), extra);
+        }
         Some(_) => return Err(MALFORMED),
     }
     if Value::Object(fields.clone()).to_string().len() > limits::MESSAGE_FIELDS {
@@ -166,6 +172,19 @@ fn mentioned(given: Value) -> Result<Vec<UserId>, ApiError> {
         }
     }
     Ok(users)
+}
+
+/// The name of the file a message carries.
+fn file_name(extra: &Value) -> Option<String> {
+    let read: Value;
+    let extra = match extra {
+        Value::String(text) => {
+            read = serde_json::from_str(text).ok()?;
+            &read
+        }
+        extra => extra,
+    };
+    extra.get("fileName").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// An object, or a JSON text of one as mobile clients send it. It comes back as it came.
