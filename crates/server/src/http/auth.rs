@@ -76,7 +76,7 @@ pub(crate) async fn caller(
         (None, Auth::Client | Auth::Either | Auth::Public) => user(edge, &shown).await?,
     };
     connection.belongs_to(app.number);
-    let address = address(edge, headers, connection.peer).to_string();
+    let address = address(edge, headers, connection);
     Ok(Some(Caller { app, who, address: Some(address) }))
 }
 
@@ -115,8 +115,9 @@ async fn not_the_platform(edge: &Edge, route: &Route, shown: &Shown<'_>) -> Resu
 }
 
 /// From where: the peer, or what a trusted proxy says of it.
-fn address(edge: &Edge, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-    if edge.settings.trust_forwarded { forwarded(headers).unwrap_or(peer) } else { peer }
+fn address(edge: &Edge, headers: &HeaderMap, connection: &Connection) -> String {
+    let forwarded = if edge.settings.trust_forwarded { forwarded(headers) } else { None };
+    forwarded.map_or_else(|| connection.peer.clone(), |address| address.to_string())
 }
 
 /// The last entry is the one the proxy itself wrote; those before it came from outside.

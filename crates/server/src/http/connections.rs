@@ -4,8 +4,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::http::Version;
 
@@ -86,14 +87,22 @@ impl Connections {
 /// No app has this number.
 const NOBODY: i64 = -1;
 
-/// One connection, counted from here until it is dropped.
+/// One connection, counted from here until it is dropped. It also knows since when it waits for a
+/// request, so that a client who takes too long can be cut off (the HTTP library's own timer would
+/// be set anew for every request).
 pub(crate) struct Connection {
     all: Arc<Connections>,
     app: AtomicI64,
     /// The peer's address.
-    pub(crate) peer: IpAddr,
-    used: AtomicBool,
+    pub(crate) peer: String,
+    /// Requests that are not answered to their end.
+    in_hand: AtomicU32,
+    /// Since when it waits, milliseconds.
+    waiting_ms: AtomicU64,
+    /// Has anything been read since the last whole header?
     speaking: AtomicBool,
+    /// Does the peer not take what is written?
+    stuck: AtomicBool,
     http2: AtomicBool,
     too_slow: AtomicBool,
 }
@@ -102,7 +111,23 @@ impl Connection {
     pub(crate) fn new(all: Arc<Connections>, peer: IpAddr) -> Self {
         all.open.fetch_add(1, Ordering::Relaxed);
         let no = || AtomicBool::new(false);
-        Self { all, app: AtomicI64::new(NOBODY), peer, used: no(), speaking: no(), http2: no(), too_slow: no() }
+        let connection = Self {
+            all,
+            app: AtomicI64::new(NOBODY),
+            peer: peer.to_string(),
+            in_hand: AtomicU32::new(0),
+            waiting_ms: AtomicU64::new(0),
+            speaking: no(),
+            stuck: no(),
+            http2: no(),
+            too_slow: no(),
+        };
+        connection.waits_from((connection.all.senses.elapsed)());
+        connection
+    }
+
+    fn waits_from(&self, at: Duration) {
+        self.waiting_ms.store(u64::try_from(at.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Bytes came in.
@@ -110,34 +135,40 @@ impl Connection {
         self.speaking.store(true, Ordering::Relaxed);
     }
 
-    /// A whole header was read.
-    pub(crate) fn heard(&self, version: Version) {
-        self.used.store(true, Ordering::Relaxed);
+    /// Bytes went out, or could not.
+    pub(crate) fn wrote(&self, taken: bool) {
+        if taken == self.stuck.load(Ordering::Relaxed) {
+            self.stuck.store(!taken, Ordering::Relaxed);
+            self.waits_from((self.all.senses.elapsed)());
+        }
+    }
+
+    /// A whole header was read; the request is in hand as long as the answer is kept.
+    pub(crate) fn heard(self: &Arc<Self>, version: Version) -> InHand {
         self.speaking.store(false, Ordering::Relaxed);
         if version == Version::HTTP_2 {
             self.http2.store(true, Ordering::Relaxed);
         }
+        self.in_hand.fetch_add(1, Ordering::Relaxed);
+        InHand { connection: self.clone(), ended: None }
     }
 
-    /// A request was answered, and its body with it.
-    pub(crate) fn answered(&self) {
-        self.speaking.store(false, Ordering::Relaxed);
-    }
-
-    /// Has there been a whole header yet?
-    pub(crate) fn is_used(&self) -> bool {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    /// The client took too long with a header.
-    pub(crate) fn lost_patience(&self) {
-        self.too_slow.store(true, Ordering::Relaxed);
+    /// How much longer a client with so much patience to use up may take. `None`: it is used up.
+    /// Only waiting for a request uses it up; over HTTP/2 the library looks after that itself.
+    pub(crate) fn patience_left(&self, patience: Duration) -> Option<Duration> {
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        if self.in_hand.load(Ordering::Relaxed) > 0 || is(&self.stuck) || is(&self.http2) {
+            return Some(patience);
+        }
+        let until = Duration::from_millis(self.waiting_ms.load(Ordering::Relaxed)).saturating_add(patience);
+        let left = until.checked_sub((self.all.senses.elapsed)()).filter(|left| !left.is_zero());
+        self.too_slow.store(left.is_none(), Ordering::Relaxed);
+        left
     }
 
     /// Was the client cut off in the middle of a header, so that it should be told?
     pub(crate) fn is_owed_a_word(&self) -> bool {
-        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-        is(&self.too_slow) && is(&self.speaking) && !is(&self.http2)
+        self.too_slow.load(Ordering::Relaxed) && self.speaking.load(Ordering::Relaxed)
     }
 
     /// A request on it has shown credentials of this app; the first one decides.
@@ -160,11 +191,32 @@ impl Drop for Connection {
     }
 }
 
+/// A request that is not answered to its end.
+pub(crate) struct InHand {
+    connection: Arc<Connection>,
+    ended: Option<Duration>,
+}
+
+impl InHand {
+    /// It was answered, at this time of [`Senses::elapsed`].
+    pub(crate) fn ended(mut self, at: Duration) {
+        self.ended = Some(at);
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        let at = self.ended.unwrap_or_else(|| (self.connection.all.senses.elapsed)());
+        // What was read meanwhile was the request's body.
+        self.connection.speaking.store(false, Ordering::Relaxed);
+        self.connection.waits_from(at);
+        self.connection.in_hand.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicU64;
-    use std::time::Duration;
 
     #[test]
     fn a_connection_counts_for_the_app_it_first_showed_credentials_of() {
@@ -191,5 +243,31 @@ mod tests {
         drop(two);
         minutes.store(300, Ordering::Relaxed);
         assert_eq!(all.peak_of_app(1), 0);
+    }
+
+    #[test]
+    fn only_waiting_uses_up_patience() {
+        let seconds = Arc::new(AtomicU64::new(0));
+        let clock = seconds.clone();
+        let senses =
+            Senses { elapsed: Arc::new(move || Duration::from_secs(clock.load(Ordering::Relaxed))), ..Senses::real() };
+        let connection = Arc::new(Connection::new(Arc::new(Connections::new(senses)), IpAddr::from([127, 0, 0, 1])));
+        let left = |at: u64| {
+            seconds.store(at, Ordering::Relaxed);
+            connection.patience_left(Duration::from_secs(10)).map(|left| left.as_secs())
+        };
+        assert_eq!((left(4), left(9)), (Some(6), Some(1)));
+        connection.spoke();
+        assert_eq!((left(10), connection.is_owed_a_word()), (None, true));
+        let in_hand = connection.heard(Version::HTTP_11);
+        assert_eq!(left(100), Some(10), "a request is being answered");
+        drop(in_hand);
+        assert_eq!((left(105), connection.is_owed_a_word()), (Some(5), false));
+        connection.wrote(false);
+        assert_eq!(left(200), Some(10), "the client does not take its answer");
+        connection.wrote(true);
+        assert_eq!((left(205), left(210), connection.is_owed_a_word()), (Some(5), None, false));
+        drop(connection.heard(Version::HTTP_2));
+        assert_eq!(left(500), Some(10));
     }
 }

@@ -5,19 +5,22 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use banter_chat::App;
 use banter_domain::moderation::Act;
+use bytes::Bytes;
 use futures_util::FutureExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 
-use super::connections::Connection;
+use super::connections::{Connection, InHand};
 use super::extract::{Inbound, decoded};
 use super::matcher::Found;
 use super::routes::{BodySize, Route};
@@ -32,17 +35,19 @@ pub(crate) async fn dispatch(
     connection: Arc<Connection>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    connection.heard(request.version());
+    let in_hand = connection.heard(request.version());
     let begun = (edge.senses.elapsed)();
     let request_id = request_id(&edge, request.headers());
     let accepted = request.headers().get(ACCEPT_ENCODING).cloned();
 
+    let mut ended = begun;
     let mut response = if request.method() == Method::OPTIONS {
         cors::preflight()
     } else {
         let method = request.method().clone();
-        let (response, route) = routed(&edge, &connection, request.map(Body::new), &request_id).await;
-        let took = (edge.senses.elapsed)().saturating_sub(begun);
+        let (response, route) = routed(&edge, &connection, request.map(arriving), &request_id).await;
+        ended = (edge.senses.elapsed)();
+        let took = ended.saturating_sub(begun);
         edge.metrics.answered(route, response.status().as_u16(), took);
         tracing::debug!(
             request_id = request_id.to_str().unwrap_or_default(),
@@ -60,8 +65,39 @@ pub(crate) async fn dispatch(
     let headers = response.headers_mut();
     cors::open(headers);
     headers.insert(REQUEST_ID, request_id);
-    connection.answered();
-    Ok(response)
+    if HttpBody::size_hint(response.body()).exact().is_some() {
+        in_hand.ended(ended);
+        return Ok(response);
+    }
+    Ok(response.map(|body| Body::new(Streamed { body, _in_hand: in_hand })))
+}
+
+/// Most requests have no body, and an empty one costs nothing.
+fn arriving(body: Incoming) -> Body {
+    if HttpBody::is_end_stream(&body) { Body::empty() } else { Body::new(body) }
+}
+
+/// A body that comes bit by bit: its request is in hand until it has ended.
+struct Streamed {
+    body: Body,
+    _in_hand: InHand,
+}
+
+impl HttpBody for Streamed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        HttpBody::size_hint(&self.body)
+    }
 }
 
 /// The caller's own id for this request if it is a sane one, else a new one.

@@ -4,6 +4,7 @@
 //! slow with its headers is cut off, one whose headers are too many is answered 431 by the HTTP
 //! library.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -14,10 +15,9 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::Edge;
@@ -52,13 +52,13 @@ pub(crate) async fn listen(edge: Edge) -> io::Result<Running> {
 
 async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
     let mut http = Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(edge.settings.header_timeout)
-        .max_headers(edge.settings.max_headers);
+    // Saying what is the library's own limit anyway would cost an allocation a request.
+    if edge.settings.max_headers != 100 {
+        http.http1().max_headers(edge.settings.max_headers);
+    }
     http.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(200);
     let http = Arc::new(http);
-    let graceful = GracefulShutdown::new();
+    let (stop, stopping) = watch::channel(());
     let house_keeping = tokio::spawn(keep_house(edge.clone()));
     loop {
         let accepted = tokio::select! {
@@ -68,7 +68,7 @@ async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver
         match accepted {
             Ok((stream, peer)) => {
                 let connection = Arc::new(Connection::new(edge.connections.clone(), peer.ip()));
-                tokio::spawn(converse(edge.clone(), http.clone(), stream, connection, graceful.watcher()));
+                tokio::spawn(converse(edge.clone(), http.clone(), stream, connection, stopping.clone()));
             }
             Err(error) => {
                 // Out of files, most likely: those who are connected must go before others come.
@@ -77,8 +77,10 @@ async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver
             }
         }
     }
-    drop(listener);
-    if tokio::time::timeout(edge.settings.stop_timeout, graceful.shutdown()).await.is_err() {
+    drop((listener, stopping));
+    stop.send_replace(());
+    // Each connection holds a receiver to its end.
+    if tokio::time::timeout(edge.settings.stop_timeout, stop.closed()).await.is_err() {
         tracing::warn!("some requests were not answered before the server stopped");
     }
     house_keeping.abort();
@@ -119,7 +121,7 @@ async fn converse(
     http: Arc<Builder<TokioExecutor>>,
     stream: TcpStream,
     connection: Arc<Connection>,
-    watcher: Watcher,
+    mut stopping: watch::Receiver<()>,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone at once");
@@ -131,27 +133,34 @@ async fn converse(
         let connection = connection.clone();
         service_fn(move |request| dispatch(edge.clone(), connection.clone(), request))
     };
-    let talk = watcher.watch(http.serve_connection(wire, service).into_owned());
-    let mut talk = pin!(talk);
-    // The library's own patience begins when it knows which protocol is spoken; who says nothing
-    // at all must not hold a socket for ever.
-    let ended = tokio::select! {
-        ended = &mut talk => Some(ended),
-        () = tokio::time::sleep(patience) => None,
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None if !connection.is_used() => {
-            connection.lost_patience();
-            return;
+    let mut talk = pin!(http.serve_connection(wire, service));
+    let told = stopping.clone();
+    let mut stop = pin!(stopping.changed());
+    let mut alarm = pin!(tokio::time::sleep(patience));
+    let (mut armed, mut stopped) = (false, false);
+    // Stop and alarm are polled once, so that they wake this task; from then on a look at each is
+    // enough. Polling them with every request would cost a tenth of it.
+    let ended = poll_fn(|context| {
+        let stops = if armed { told.has_changed().unwrap_or(true) } else { stop.as_mut().poll(context).is_ready() };
+        if stops && !stopped {
+            stopped = true;
+            talk.as_mut().graceful_shutdown();
         }
-        None => talk.await,
-    };
-    if let Err(error) = ended {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout) {
-            connection.lost_patience();
+        if !armed || alarm.is_elapsed() {
+            while alarm.as_mut().poll(context).is_ready() {
+                match connection.patience_left(patience) {
+                    Some(left) => alarm.set(tokio::time::sleep(left)),
+                    None => return Poll::Ready(None),
+                }
+            }
         }
-        tracing::debug!(%error, "a connection ended early");
+        armed = true;
+        talk.as_mut().poll(context).map(Some)
+    });
+    match ended.await {
+        None => tracing::debug!("a client took too long with its request"),
+        Some(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+        Some(Ok(())) => {}
     }
 }
 
@@ -187,7 +196,9 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.connection.wrote(written.is_ready());
+        written
     }
 
     fn poll_write_vectored(
@@ -195,7 +206,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.connection.wrote(written.is_ready());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

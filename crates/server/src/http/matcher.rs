@@ -4,7 +4,7 @@
 //! and an escaped `/` stays inside its segment), a room may be called `createAndJoin`, and the
 //! route must be known before the caller is found out.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use axum::http::Method;
 
@@ -18,7 +18,8 @@ pub(crate) struct Matcher {
 
 #[derive(Default)]
 struct Node {
-    fixed: HashMap<&'static str, Node>,
+    /// A tree: with this few, looking through them is faster than hashing.
+    fixed: BTreeMap<&'static str, Node>,
     /// What a parameter in this place leads to.
     any: Option<Box<Node>>,
     /// Places in `routes`, one per method.
@@ -35,10 +36,14 @@ pub(crate) enum Found<'a, 'p> {
     Nothing,
 }
 
-/// The segments of a path; slashes at its end do not count (rest.md 0.3).
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
-    path.split('/').filter(move |_| !path.is_empty())
+/// A path without its slashes at both ends, which do not count (rest.md 0.3). `None`: nothing left.
+fn trimmed(path: &str) -> Option<&str> {
+    Some(path.strip_prefix('/').unwrap_or(path).trim_end_matches('/')).filter(|path| !path.is_empty())
+}
+
+/// The first segment, and what follows it.
+fn first(path: &str) -> (&str, Option<&str>) {
+    path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)))
 }
 
 impl Matcher {
@@ -46,7 +51,7 @@ impl Matcher {
         let mut root = Node::default();
         for (index, route) in routes.iter().enumerate() {
             let mut node = &mut root;
-            for segment in segments(route.path) {
+            for segment in trimmed(route.path).into_iter().flat_map(|path| path.split('/')) {
                 node = if segment.starts_with('{') {
                     node.any.get_or_insert_default()
                 } else {
@@ -65,10 +70,9 @@ impl Matcher {
     pub(crate) fn find<'a, 'p>(&'a self, method: &Method, path: &'p str) -> Found<'a, 'p> {
         // HEAD is GET without the body, which hyper leaves out.
         let method = if method == Method::HEAD { &Method::GET } else { method };
-        let path: Vec<&str> = segments(path).collect();
         let mut params = Vec::new();
         let mut seen = Vec::new();
-        if let Some(index) = self.search(&self.root, &path, method, &mut params, &mut seen)
+        if let Some(index) = self.search(&self.root, trimmed(path), method, &mut params, &mut seen)
             && let Some(route) = self.routes.get(index)
         {
             return Found::Route(route, index, params);
@@ -80,12 +84,12 @@ impl Matcher {
     fn search<'a>(
         &self,
         node: &Node,
-        path: &[&'a str],
+        path: Option<&'a str>,
         method: &Method,
         params: &mut Vec<&'a str>,
         seen: &mut Vec<Method>,
     ) -> Option<usize> {
-        let Some((segment, rest)) = path.split_first() else {
+        let Some((segment, rest)) = path.map(first) else {
             for index in &node.here {
                 let known = self.routes.get(*index).map(|route| &route.method);
                 if known == Some(method) {

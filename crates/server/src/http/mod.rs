@@ -34,7 +34,7 @@ pub mod users;
 pub mod view;
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::http::HeaderValue;
@@ -73,17 +73,24 @@ pub struct Parts {
     document: OnceLock<Bytes>,
 }
 
-/// Names requests: 8 random hex digits for the process, then a count.
+/// Names requests: four random bytes for the process, then a count, in hex.
 struct RequestIds {
-    process: String,
-    count: AtomicU64,
+    process: [u8; 4],
+    count: AtomicU32,
 }
 
 impl RequestIds {
     fn next(&self) -> HeaderValue {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 0xf)).copied().unwrap_or(b'0');
+        let [a, b, c, d] = self.process;
+        let [e, f, g, h] = self.count.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let mut text = [0; 16];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip([a, b, c, d, e, f, g, h]) {
+            *pair = [digit(byte >> 4), digit(byte)];
+        }
         // Hex digits always make a header.
-        HeaderValue::try_from(format!("{}{count:08x}", self.process)).unwrap_or_else(|_| HeaderValue::from_static("0"))
+        HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("0"))
     }
 }
 
@@ -99,7 +106,7 @@ impl Edge {
             metrics: metrics::Metrics::new(&routes),
             limits: limits::Limits::new(settings.rate_limit),
             matcher: matcher::Matcher::new(routes),
-            request_ids: RequestIds { process: crate::clock::hex(&senses.bytes::<4>()?), count: AtomicU64::new(0) },
+            request_ids: RequestIds { process: senses.bytes::<4>()?, count: AtomicU32::new(0) },
             document: OnceLock::new(),
             senses,
             settings,

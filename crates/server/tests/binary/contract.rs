@@ -88,8 +88,12 @@ fn a_setting_that_cannot_work_is_exit_2_and_one_line() {
     expect_refused(&["serve", "--no-such-flag"], &flags, "--no-such-flag");
     expect_refused(&["serve", "--app-id", "a"], &flags, "--api-key");
     expect_refused(&["serve", "--app-id", "a/b", "--api-key", "0123456789abcdef", "--client-key", "0123456789"], &flags, "--app-id");
-    expect_refused(&["serve", "--database", "mysql://x/y", "--secret-file", "/dev/null"], &[], "--database");
-    expect_refused(&["serve", "--database", "postgres://nobody@127.0.0.1:1/none"], &[], "secret");
+    let secret = place.file("long-enough").to_string_lossy().into_owned();
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef").expect("written");
+    expect_refused(&["serve", "--database", "mysql://x/y", "--secret-file", &secret], &flags, "--database");
+    expect_refused(&["serve", "--database", "postgres://nobody@127.0.0.1:1/none", "--secret-file", &secret], &flags, "--database");
+    expect_refused(&["serve", "--database", "postgres://x/y", "--secret-file", "/dev/null"], &flags, "--secret-file");
+    expect_refused(&["serve", "--database", "postgres://nobody@127.0.0.1:1/none"], &flags, "secret");
     expect_refused(&["demo", "--listen", "0.0.0.0:0"], &[], "--listen");
     expect_refused(&["dance"], &[], "dance");
     let busy = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -157,7 +157,7 @@ fn a_bad_line_is_named_and_nothing_comes_in() {
             }
             for (bad, number) in [
                 (format!("{long}{{\"kind\":\"client\"}}\n"), 100_001),
-                (format!("{long}{{\"kind\":\"blockStatus\",\"blocker\":\"ann\",\"blockee\":\"nobody\",\"createdAt\":1}}\n"), 100_001),
+                (format!("{long}{{\"kind\":\"member\",\"room\":\"nowhere\",\"client\":\"ann\"}}\n"), 100_001),
                 (story().replacen("\"sender\":\"bob\"", "\"sender\":7", 1), 6),
                 ("{\"kind\":\"client\",\"_id\":\"new\"}\nnot JSON\n".to_owned(), 2),
             ] {

@@ -40,8 +40,8 @@ fn allowed(route: &Route) -> &'static [Kind] {
     match route.act {
         Act::Look => &KINDS,
         Act::Operate => &[Platform],
-        // In his own app a foreigner minds his own business; there is no den there to mute.
-        Act::MindOwn if route.path.contains('{') => OF_THE_APP,
+        // One mutes a room one is in.
+        Act::MindOwn if route.path.contains('{') => INSIDE,
         Act::MindOwn | Act::ListBlocks | Act::CreateRoom | Act::OpenRoom | Act::Search | Act::SendBatch => USERS,
         // The list of one's rooms.
         Act::ReadRoom if !route.path.contains('{') => USERS,

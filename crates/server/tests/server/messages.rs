@@ -151,6 +151,7 @@ each_store! {
 
     async fn pages_begin_with_their_anchor(house: House) {
         let [_, bob] = den(&house).await;
+        house.platform().post("/admin/clients", json!({"_id": "bob", "description": "likes ladders"})).await.expect_ok();
         let mut all = Vec::new();
         for number in 0..9 {
             all.push(bob.said("den", &number.to_string()).await);

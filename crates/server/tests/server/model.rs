@@ -156,8 +156,8 @@ impl Group {
                 Ok(())
             }
             Do::Ban | Do::Unban if out => BANNED,
-            Do::Ban if who == whom => Err((400, "SELF_BLOCK_FORBIDDEN")),
             Do::Ban | Do::Unban if who != owner => NOT_HIS,
+            Do::Ban if who == whom => Err((400, "SELF_BLOCK_FORBIDDEN")),
             Do::Ban | Do::PlatformBans if banned.contains_key(whom) => Err((409, "USER_ALREADY_BLOCKED")),
             Do::Ban | Do::PlatformBans => {
                 self.banned.insert(whom, if what == Do::Ban { who } else { "platform" });
@@ -330,8 +330,9 @@ async fn live(house: House, seed: u64, steps: usize) {
         let pointless = match what {
             Do::SayTo | Do::Invite => who == whom,
             Do::Edit => !group.last_of.contains_key(who),
-            // What an owner's own leaving, or joining where one is, comes to is told elsewhere.
-            Do::Leave => who == group.owner,
+            // What an owner's own leaving, leaving where one is not, or joining where one is, comes
+            // to is told elsewhere.
+            Do::Leave => who == group.owner || !group.members.contains(who),
             Do::Join => group.members.contains(who),
             Do::Remove | Do::Promote => whom == group.owner || who == whom,
             _ => false,

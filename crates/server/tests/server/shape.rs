@@ -73,7 +73,7 @@ fn alike(expected: &Value, found: &Value, path: &str) -> Result<(), String> {
         }
         (Value::Array(expected), Value::Array(found)) => match (expected.first(), found.first()) {
             (Some(expected), Some(found)) => return alike(expected, found, &format!("{path}[0]")),
-            (Some(_), None) => return Err(format!("{path} is empty")),
+            (Some(Value::Object(_)), None) => return Err(format!("{path} is empty")),
             _ => true,
         },
         (Value::Number(expected), Value::Number(found)) => expected.is_f64() == found.is_f64(),

@@ -121,6 +121,9 @@ fn set_up(connection: &Connection, role: Role) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(256);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // Without it a statement that could use a partial index is compiled anew whenever a value is
+    // bound to it: half the CPU of a send.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // NORMAL: a commit goes to the WAL without an fsync of its own, and a checkpoint syncs the WAL
     // before and the database after. Checkpoints have their own thread, hence none by themselves.
     connection.execute_batch(&format!(
