@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Leave the working folder of this run behind
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Record with Linux's `perf` where the server's time goes, into this folder; spoils the figures
+    #[arg(long, value_name = "DIR")]
+    pub(crate) perf: Option<PathBuf>,
     /// A PostgreSQL in which databases may be created
     #[arg(long, value_name = "URL", env = "BANTER_TEST_POSTGRES", hide_env_values = true)]
     pub(crate) postgres: Option<String>,

@@ -16,6 +16,7 @@ mod load;
 mod postgres;
 mod prepare;
 mod process;
+mod profile;
 mod reference;
 mod report;
 mod request;

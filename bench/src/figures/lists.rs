@@ -74,12 +74,15 @@ pub(crate) async fn measure(bench: &mut Bench<'_>, house: &House, store: &'stati
         for kind in &kinds {
             readers.push(deal(kind, house, |_, reader, path| reader.get(path)).open().await?);
         }
+        // Changes and the reading of both lists in one: they are told apart by their functions.
+        let recording = bench.profiler.record("lists.changed", house.program.pid())?;
         for wave in 0..waves.0 {
             version += 1;
             let one_each: Vec<String> = persons.iter().skip(wave % ENTRIES).step_by(ENTRIES).cloned().collect();
             let change = Change { persons: &one_each, version };
             changed(house, &mut kinds, &mut readers, change, |kind| &mut kind.one_changed).await?;
         }
+        drop(recording);
         for _ in 0..waves.1 {
             version += 1;
             let change = Change { persons: &persons, version };
@@ -181,7 +184,8 @@ async fn steady(bench: &Bench<'_>, house: &House, kind: &mut Kind) -> Result<()>
     let mut not_modified =
         deal(kind, house, |number, reader, path| reader.get_unless(path, etags.get(number).map_or("", String::as_str)));
     not_modified.expect = 304;
-    for (plan, samples) in [(&unchanged, &mut kind.unchanged), (&not_modified, &mut kind.not_modified)] {
+    let ways = [("unchanged", &unchanged, &mut kind.unchanged), ("304", &not_modified, &mut kind.not_modified)];
+    for (way, plan, samples) in ways {
         let mut lanes = fixed.open().await?;
         let before = Clock { server: cpu_us(kind.reference.pid())?, database: 0.0 };
         let driven = lanes.drive_for(slice).await?;
@@ -189,9 +193,11 @@ async fn steady(bench: &Bench<'_>, house: &House, kind: &mut Kind) -> Result<()>
         kind.base.take(driven, before, after);
         drop(lanes);
         let mut lanes = plan.open().await?;
+        let recording = bench.profiler.record(&format!("lists.{}.{way}", kind.name), house.program.pid())?;
         let before = house.clock()?;
         let driven = lanes.drive_for(slice).await?;
         samples.take(driven, before, house.clock()?);
+        drop(recording);
     }
     Ok(())
 }

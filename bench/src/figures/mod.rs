@@ -16,6 +16,7 @@ use crate::args::{Args, Pace, Stores};
 use crate::house::{Builder, House};
 use crate::postgres::Database;
 use crate::prepare::{self, Large};
+use crate::profile::Profiler;
 use crate::report::Report;
 use crate::{Result, chart};
 
@@ -27,6 +28,7 @@ pub(crate) struct Bench<'a> {
     /// Working folder of this run, on the disk whose fsync is measured.
     folder: PathBuf,
     report: Report,
+    profiler: Profiler,
 }
 
 /// The stores, as they are named in results.
@@ -46,7 +48,8 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     let out = out.canonicalize()?;
     let folder = out.join(format!("run-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
-    let mut bench = Bench { args, pace: args.pace(), builder, folder, report: Report::default() };
+    let profiler = Profiler::new(args.perf.as_deref())?;
+    let mut bench = Bench { args, pace: args.pace(), builder, folder, report: Report::default(), profiler };
     bench.report.facts = facts(&bench);
 
     let measured = bench.measure(&out).await;

@@ -59,9 +59,12 @@ pub(crate) async fn measure(bench: &mut Bench<'_>, large: &Large) -> Result<()> 
         eprintln!("pages: round {} of {}", round + 1, bench.pace.rounds);
         for page in &mut pages {
             let mut lanes = Plan::same(house.address(), page.request.clone(), CONNECTIONS).open().await?;
+            let recording =
+                bench.profiler.record(&format!("pages.{}-{}", page.name, page.room), house.program.pid())?;
             let before = house.clock()?;
             let driven = lanes.drive_for(bench.pace.slice).await?;
             page.cpu.push((house.clock()?.server - before.server) / driven.requests.max(1) as f64);
+            drop(recording);
             page.driven.add(driven);
         }
     }

@@ -96,9 +96,11 @@ async fn slice(
         |(number, asker): (usize, &Asker)| vec![asker.post(&format!("/rooms/{}/message", room(number, size)), &body)];
     let lanes = askers.iter().take(senders).enumerate().map(lane).collect();
     let mut lanes = Plan::new(house.address(), lanes).open().await?;
+    let recording = bench.profiler.record(&format!("sends.{senders}.{size}"), house.program.pid())?;
     let before = house.clock()?;
     let driven = lanes.drive_for(bench.pace.slice).await?;
     let after = house.clock()?;
+    drop(recording);
     sends.rate.push(driven.rate());
     sends.cpu.push((after.server - before.server) / driven.requests.max(1) as f64);
     sends.database.push((after.database - before.database) / driven.requests.max(1) as f64);

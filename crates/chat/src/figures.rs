@@ -38,7 +38,7 @@ pub struct AuditQuery {
     pub action: Option<Action>,
     /// From this moment on, milliseconds.
     pub from_ms: Option<i64>,
-    /// Before this moment, milliseconds.
+    /// Up to the second of this moment, milliseconds.
     pub to_ms: Option<i64>,
     /// At most so many.
     pub limit: usize,
@@ -103,7 +103,8 @@ impl Chat {
     /// A page of the audit, newest first, and where the next one begins.
     pub async fn audit(&self, caller: &Caller, query: AuditQuery) -> Result<(Vec<Entry>, Option<ObjectId>)> {
         let mut view = self.store.view(caller.app.number).await?;
-        let before = match (query.after, query.to_ms.map(ObjectId::first_of)) {
+        let to = query.to_ms.map(|to_ms| ObjectId::first_of(to_ms.saturating_add(1_000)));
+        let before = match (query.after, to) {
             (Some(after), Some(to)) => Some(after.min(to)),
             (one, other) => one.or(other),
         };

@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
 
 pub use access::{App, Caller, TokenHash, Who};
-use banter_domain::id::{ObjectId, ObjectIds};
+use banter_domain::id::{ObjectId, ObjectIds, RoomId};
 use banter_domain::words::WordFilter;
 use banter_store::{EngineKind, Store};
 pub use error::{Error, Result};
@@ -111,6 +111,14 @@ impl Chat {
     #[must_use]
     pub fn new_id(&self) -> ObjectId {
         self.ids.next(self.now())
+    }
+
+    /// A new room id that does not say when it was made: for rooms of pairs, whose making may be a
+    /// secret.
+    pub(crate) fn timeless_room_id(&self) -> RoomId {
+        let seed = self.new_id().to_string();
+        let hash = blake3::keyed_hash(&self.secret, seed.as_bytes());
+        RoomId::from(ObjectId::from_bytes(hash.as_bytes().first_chunk().copied().unwrap_or_default()))
     }
 
     /// Answers kept ready of the two lists.

@@ -1,7 +1,7 @@
 //! An act under way: the transaction, who acts in it, and what it leaves behind.
 
 use banter_domain::id::{ObjectId, RoomId, UserId};
-use banter_domain::moderation::{Act, Actor, Facts, decide};
+use banter_domain::moderation::{Act, Actor, Denied, Facts, decide};
 use banter_domain::record::{Action, Entry, Topic};
 use banter_domain::room::Standing;
 use banter_store::sabotage::{Lock, removed};
@@ -43,7 +43,11 @@ impl Chat {
             Who::User { token, .. } if !removed(Lock::TokenCheck) => {
                 Some(tx.enter(&token.0, now_ms).await?.ok_or(Error::TokenGone)?)
             }
-            Who::User { .. } | Who::Platform { .. } => None,
+            Who::Platform { on_behalf_of: Some(id) } => {
+                let user = tx.user(id).await?.ok_or(Denied::NotPermitted(Act::ListBlocks))?;
+                Some(Entered { user, words: None })
+            }
+            Who::User { .. } | Who::Platform { on_behalf_of: None } => None,
         };
         Ok(Open { chat: self, caller, tx, entered, now_ms, outdates: Vec::new(), stale })
     }

@@ -62,10 +62,10 @@ impl Chat {
         grant: Option<Grant>,
     ) -> Result<Account> {
         let mut open = self.begin(caller).await?;
-        let user = open.save_user(id, change).await?;
         if let Some(grant) = &grant {
-            open.bind(&user.profile.id, grant).await?;
+            open.bind(&id, grant).await?;
         }
+        let user = open.save_user(id, change).await?;
         let mutes = open.tx.mutes(&user.profile.id).await?;
         open.done().await?;
         if let Some(grant) = &grant {
@@ -109,9 +109,10 @@ impl Chat {
     /// [`Error::TokenTaken`].
     pub async fn replace_token(&self, caller: &Caller, id: &UserId, grant: Grant) -> Result<Account> {
         let mut open = self.begin(caller).await?;
-        let user = open.tx.lock_user(id).await?.ok_or(Error::NoUser)?;
+        // Tokens before users, as every act of a user locks them.
         let mut gone: Vec<String> = open.tx.delete_tokens(id, None).await?.into_iter().map(|(hash, _)| hash).collect();
         open.bind(id, &grant).await?;
+        let user = open.tx.lock_user(id).await?.ok_or(Error::NoUser)?;
         open.note_revoked(id, gone.len()).await?;
         let mutes = open.tx.mutes(id).await?;
         open.done().await?;
@@ -124,11 +125,11 @@ impl Chat {
     /// returns succeeds. Errors: [`Error::NoUser`], [`Error::NoToken`].
     pub async fn revoke_tokens(&self, caller: &Caller, id: &UserId, token: Option<&str>) -> Result<Vec<TokenRecord>> {
         let mut open = self.begin(caller).await?;
-        if open.tx.lock_user(id).await?.is_none() {
-            return Err(Error::NoUser);
-        }
         let hash = token.map(|token| self.token_hash(token).0);
         let gone = open.tx.delete_tokens(id, hash.as_deref()).await?;
+        if open.tx.user(id).await?.is_none() {
+            return Err(Error::NoUser);
+        }
         if gone.is_empty() && token.is_some() {
             return Err(Error::NoToken);
         }
@@ -149,14 +150,14 @@ impl Chat {
         if id.is_platform() {
             return Err(Error::BadUser);
         }
-        if open.tx.lock_user(id).await?.is_none() {
-            return Err(Error::NoUser);
-        }
         let gone: Vec<String> = open.tx.delete_tokens(id, None).await?.into_iter().map(|(hash, _)| hash).collect();
         for room in open.tx.rooms_of(id).await? {
             if let Some(room) = open.tx.lock_room(&room).await? {
                 open.tx.delete_member(&room, id, open.now_ms).await?;
             }
+        }
+        if open.tx.lock_user(id).await?.is_none() {
+            return Err(Error::NoUser);
         }
         open.tx.delete_user(id).await?;
         open.audit(Action::DeleteUser, Some(id), None, None, None).await?;

@@ -205,6 +205,24 @@ impl Filter {
             other @ (Self::Any(_) | Self::NoneOf(_) | Self::Not(_) | Self::Field { .. }) => other,
         }
     }
+
+    /// The same filter with callers' names of our own fields replaced by ours: `(theirs, ours)`. Ours
+    /// are then written `@name`, which no caller can write, so they never meet a custom field.
+    #[must_use]
+    pub fn renamed(self, names: &[(&str, &str)]) -> Self {
+        let all = |parts: Vec<Self>| parts.into_iter().map(|part| part.renamed(names)).collect();
+        match self {
+            Self::All(parts) => Self::All(all(parts)),
+            Self::Any(parts) => Self::Any(all(parts)),
+            Self::NoneOf(parts) => Self::NoneOf(all(parts)),
+            Self::Not(part) => Self::Not(Box::new(part.renamed(names))),
+            Self::Field { path, test } => {
+                let ours = names.iter().find(|(theirs, _)| *theirs == path.as_str());
+                let path = ours.map_or(path, |(_, ours)| FieldPath(format!("@{ours}")));
+                Self::Field { path, test }
+            }
+        }
+    }
 }
 
 impl Test {

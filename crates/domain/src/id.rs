@@ -130,6 +130,12 @@ impl ObjectId {
         Some(Self(bytes))
     }
 
+    /// An id of bytes from elsewhere.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 12]) -> Self {
+        Self(bytes)
+    }
+
     /// The first id of a second: every id made in or after it is at least this.
     #[must_use]
     pub fn first_of(at_ms: i64) -> Self {

@@ -9,7 +9,6 @@ pub mod config;
 pub mod errors;
 pub mod http;
 pub mod telemetry;
-pub mod token;
 
 use std::sync::Arc;
 

@@ -6,15 +6,22 @@ use crate::read::Read;
 use crate::sql::binds;
 use crate::{Result, View};
 
-/// A span of time: from `from_ms` on, before `to_ms`, in steps of `step_ms`.
+/// A span of time: from `from_ms` to `to_ms`, both of it, in steps of `step_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// Its beginning, milliseconds.
     pub from_ms: i64,
-    /// Its end, not part of it, milliseconds.
+    /// Its last moment, milliseconds.
     pub to_ms: i64,
     /// The width of a bucket, milliseconds.
     pub step_ms: i64,
+}
+
+impl Span {
+    /// Ids of what was made in it lie between these, the second one not among them: ids know seconds.
+    fn ids(self) -> (ObjectId, ObjectId) {
+        (ObjectId::first_of(self.from_ms), ObjectId::first_of(self.to_ms.saturating_add(1_000)))
+    }
 }
 
 /// Refused acts in one bucket: its beginning, the reason, how many.
@@ -24,17 +31,19 @@ impl View {
     /// How often something was done, by bucket: its beginning, the action, the count.
     pub async fn count_actions(&mut self, span: Span) -> Result<Vec<(i64, String, i64)>> {
         let text = "SELECT (at_ms / $4) * $4 AS bucket, action, count(*) FROM audit
-            WHERE app = $1 AND id >= $2 AND id < $3 AND action IN ('block', 'unblock', 'ban', 'unban')
+            WHERE app = $1 AND id >= $2 AND id < $3 AND at_ms >= $5 AND at_ms <= $6
+                AND action IN ('block', 'unblock', 'ban', 'unban')
             GROUP BY bucket, action ORDER BY bucket, action";
-        let (from, to) = (ObjectId::first_of(span.from_ms), ObjectId::first_of(span.to_ms));
-        let rows = self.session.rows(text, binds![self.app, from, to, span.step_ms]).await?;
+        let (from, to) = span.ids();
+        let values = binds![self.app, from, to, span.step_ms, span.from_ms, span.to_ms];
+        let rows = self.session.rows(text, values).await?;
         rows.into_iter().map(|mut row| Ok((row.int(0)?, row.text(1)?, row.int(2)?))).collect()
     }
 
     /// Refused acts by bucket and reason.
     pub async fn count_refusals(&mut self, span: Span) -> Result<Vec<Refusals>> {
         let text = "SELECT (hour_ms / $4) * $4 AS bucket, name, CAST(SUM(count) AS BIGINT) FROM tallies
-            WHERE app = $1 AND hour_ms >= $2 AND hour_ms < $3 GROUP BY bucket, name ORDER BY bucket, name";
+            WHERE app = $1 AND hour_ms >= $2 AND hour_ms <= $3 GROUP BY bucket, name ORDER BY bucket, name";
         let rows = self.session.rows(text, binds![self.app, span.from_ms, span.to_ms, span.step_ms]).await?;
         rows.into_iter().map(|mut row| Ok((row.int(0)?, row.text(1)?, row.int(2)?))).collect()
     }
@@ -67,7 +76,7 @@ impl View {
                 AND held_ms IS NOT NULL
             ORDER BY held_ms LIMIT 1 OFFSET (SELECT (count(*) - 1) / 2 FROM audit WHERE app = $1
                 AND action = 'unblock' AND id >= $2 AND id < $3 AND held_ms IS NOT NULL AND 1 = 1)";
-        let (from, to) = (ObjectId::first_of(span.from_ms), ObjectId::first_of(span.to_ms));
+        let (from, to) = span.ids();
         let some = "SELECT 1 FROM audit WHERE app = $1 AND action = 'unblock' AND id >= $2 AND id < $3
             AND held_ms IS NOT NULL LIMIT 1";
         if self.session.rows(some, binds![self.app, from, to]).await?.is_empty() {

@@ -29,13 +29,32 @@ fn member(row: &mut Row, from: usize, id: UserId) -> Result<Member> {
     })
 }
 
-const MEMBER: &str = "m.manager, m.read_count, m.read_message, m.shown_count, m.shown_message, m.properties";
+/// The columns [`member`] reads, of a table spelt `m`. A mark counts what is read, the deleted among
+/// it; what was deleted behind it is no longer unread either. `gone`: is anything deleted here?
+fn member_columns(gone: bool) -> String {
+    let count = |mark: &str| {
+        if gone {
+            format!(
+                "{mark} + (SELECT count(*) FROM messages g WHERE g.app = m.app AND g.room = m.room AND g.gone = 1
+                    AND g.counts = 1 AND g.count_no > {mark})"
+            )
+        } else {
+            mark.to_owned()
+        }
+    };
+    format!(
+        "m.manager, {}, m.read_message, {}, m.shown_message, m.properties",
+        count("m.read_count"),
+        count("m.shown_count")
+    )
+}
 
 impl View {
     /// Everyone in a room, in the order they came, with profiles; user groups with their people.
     pub async fn members(&mut self, room: &RoomId) -> Result<Vec<MemberSeen>> {
+        let columns = member_columns(self.gone_after(room, 0).await? > 0);
         let text = format!(
-            "SELECT {USER}, {MEMBER} FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
+            "SELECT {USER}, {columns} FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
              WHERE m.app = $1 AND m.room = $2 AND m.member = 1 ORDER BY m.joined_ms, m.user_id"
         );
         let mut seen = Vec::new();
@@ -96,9 +115,18 @@ impl View {
 
     /// What the room remembers of one user; also of one who is in it through a user group.
     pub async fn member(&mut self, room: &RoomId, id: &UserId) -> Result<Option<Member>> {
-        let text = format!("SELECT {MEMBER} FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = $3");
+        let columns = member_columns(self.gone_after(room, 0).await? > 0);
+        let text = format!("SELECT {columns} FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = $3");
         let rows = self.session.rows(&text, binds![self.app, room, id]).await?;
         rows.into_iter().next().map(|mut row| member(&mut row, 0, id.clone())).transpose()
+    }
+
+    /// How many counting messages behind a mark are deleted.
+    pub(crate) async fn gone_after(&mut self, room: &RoomId, mark: i64) -> Result<i64> {
+        let text = "SELECT count(*) FROM messages WHERE app = $1 AND room = $2 AND gone = 1 AND counts = 1
+            AND count_no > $3";
+        let rows = self.session.rows(text, binds![self.app, room, mark]).await?;
+        rows.first().map_or(Ok(0), |row| row.int(0))
     }
 
     /// How a room looks to one user.
@@ -126,9 +154,13 @@ impl View {
                 self.session.rows(text, binds![self.app, id, other]).await?.first().map(|row| row.int(0)).transpose()?
             }
         };
+        let unread = match read {
+            None => 0,
+            Some(read) => (room.last_count - read - self.gone_after(&room.id, read).await?).max(0),
+        };
         Ok(Outlook {
             standing,
-            unread: read.map_or(0, |read| (room.last_count - read).max(0)),
+            unread,
             mentioned: row.int_opt(4)?.is_some_and(|count| read.is_some_and(|read| count > read)),
             muted: row.flag(3)?,
             pref: row.text_opt(1)?.map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
@@ -159,7 +191,7 @@ impl Tx {
     /// Takes a user out, with all the room remembers of him but that he was there. False: he was
     /// not in it.
     pub async fn delete_member(&mut self, room: &LockedRoom, id: &UserId, at_ms: i64) -> Result<bool> {
-        let text = "UPDATE members SET member = 0, manager = 0, hidden = 0, left_ms = $4, read_message = NULL,
+        let text = "UPDATE members SET member = 0, manager = 0, left_ms = $4, read_message = NULL,
                 shown_message = NULL, properties = '{}'
             WHERE app = $1 AND room = $2 AND user_id = $3 AND member = 1";
         Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id, at_ms]).await? > 0)
@@ -167,7 +199,7 @@ impl Tx {
 
     /// Lets the blocked side of a hidden room see it, as if it were made now (R-09).
     pub async fn reveal(&mut self, room: &LockedRoom, id: &UserId, at_ms: i64) -> Result<()> {
-        let text = "UPDATE members SET hidden = 0, shown_created_ms = $4, joined_ms = $4
+        let text = "UPDATE members SET hidden = 0, member = 1, left_ms = NULL, shown_created_ms = $4, joined_ms = $4
             WHERE app = $1 AND room = $2 AND user_id = $3 AND hidden = 1";
         self.view.session.put(text, binds![self.view.app, &room.room.id, id, at_ms]).await
     }
@@ -212,17 +244,6 @@ impl Tx {
         let message = mark.message.map(|id| id.to_string());
         let values = binds![self.view.app, &room.room.id, id, mark.count, message, i64::from(shown), at_ms];
         self.view.session.put(text, values).await
-    }
-
-    /// After a counting message is gone: whoever had it unread has one less.
-    pub(crate) async fn forget_count(&mut self, room: &LockedRoom, count_no: i64) -> Result<()> {
-        for text in [
-            "UPDATE members SET read_count = read_count + 1 WHERE app = $1 AND room = $2 AND read_count < $3",
-            "UPDATE members SET shown_count = shown_count + 1 WHERE app = $1 AND room = $2 AND shown_count < $3",
-        ] {
-            self.view.session.put(text, binds![self.view.app, &room.room.id, count_no]).await?;
-        }
-        Ok(())
     }
 
     /// After all messages are gone: nobody has anything unread.

@@ -240,14 +240,11 @@ impl View {
             .collect())
     }
 
-    /// Which counting message of a room this is, and how many counting ones after it are deleted:
-    /// what reading up to it leaves unread.
+    /// How many counting messages there were in a room up to this one.
     pub async fn read_up_to(&mut self, room: &Room, id: ObjectId) -> Result<Option<i64>> {
-        let text = "SELECT m.count_no, (SELECT count(*) FROM messages d WHERE d.app = $1 AND d.room = $2
-                AND d.gone = 1 AND d.counts = 1 AND d.count_no > m.count_no)
-            FROM messages m WHERE m.app = $1 AND m.id = $3 AND m.room = $2";
+        let text = "SELECT count_no FROM messages WHERE app = $1 AND id = $3 AND room = $2";
         let rows = self.session.rows(text, binds![self.app, &room.id, id]).await?;
-        rows.first().map(|row| Ok(row.int(0)? + row.int(1)?)).transpose()
+        rows.first().map(|row| row.int(0)).transpose()
     }
 }
 
@@ -346,10 +343,10 @@ impl Tx {
         let app = self.view.app;
         let room = locked.room.id.clone();
         let text = "UPDATE messages SET gone = 1, text = '\"\"', body = '{}', reply = NULL, batch = NULL, indexed = 1
-            WHERE app = $1 AND room = $2 AND id = $3 AND gone = 0 RETURNING seq, count_no, counts";
+            WHERE app = $1 AND room = $2 AND id = $3 AND gone = 0 RETURNING seq";
         let rows = self.view.session.rows(text, binds![app, &room, id]).await?;
         let Some(row) = rows.first() else { return Ok(false) };
-        let (seq, count_no, counts) = (row.int(0)?, row.int(1)?, row.flag(2)?);
+        let seq = row.int(0)?;
         let forget = match self.view.kind {
             EngineKind::Sqlite => "DELETE FROM search WHERE rowid = (SELECT number FROM messages
                 WHERE app = $1 AND room = $2 AND seq = $3)",
@@ -359,9 +356,6 @@ impl Tx {
         self.view.session.put("DELETE FROM reactions WHERE app = $1 AND message = $2", binds![app, id]).await?;
         let text = "DELETE FROM mentions WHERE app = $1 AND room = $2 AND seq = $3";
         self.view.session.put(text, binds![app, &room, seq]).await?;
-        if counts {
-            self.forget_count(locked, count_no).await?;
-        }
         if locked.room.pinned == Some(id) {
             self.set_pinned(locked, None).await?;
         }

@@ -166,10 +166,12 @@ impl View {
     /// from him. Unsorted: what they are sorted by depends on who asks.
     pub async fn own_rooms(&mut self, user: &UserId) -> Result<Vec<OwnRoom>> {
         let text = format!(
-            "SELECT {ROOM}, COALESCE(m.read_count, (SELECT MAX(gm.read_count) FROM group_members g JOIN members gm
-                    ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
-                    WHERE g.app = $1 AND g.user_id = $2), 0), COALESCE(m.pref, '{{}}'),
-                COALESCE(m.shown_created_ms, r.created_ms)
+            "SELECT q.*, (SELECT count(*) FROM messages g WHERE g.app = $1 AND g.room = q.id AND g.gone = 1
+                    AND g.counts = 1 AND g.count_no > q.read_mark)
+             FROM (SELECT {ROOM}, COALESCE(m.read_count, (SELECT MAX(gm.read_count) FROM group_members g
+                    JOIN members gm ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
+                    WHERE g.app = $1 AND g.user_id = $2), 0) AS read_mark, COALESCE(m.pref, '{{}}') AS pref,
+                COALESCE(m.shown_created_ms, r.created_ms) AS shown_ms
              FROM (SELECT app, room FROM members WHERE app = $1 AND user_id = $2 AND member = 1 AND hidden = 0
                    UNION
                    SELECT gm.app, gm.room FROM group_members g JOIN members gm
@@ -177,12 +179,12 @@ impl View {
                     WHERE g.app = $1 AND g.user_id = $2) mine
              JOIN rooms r ON r.app = mine.app AND r.id = mine.room
              LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $2
-             WHERE r.frozen = 0"
+             WHERE r.frozen = 0) q"
         );
         let mut own = Vec::new();
         for mut row in self.session.rows(&text, binds![self.app, user]).await? {
             let room = room(&mut row, 0)?;
-            let unread = (room.last_count - row.int(ROOM_COLUMNS)?).max(0);
+            let unread = (room.last_count - row.int(ROOM_COLUMNS)? - row.int(ROOM_COLUMNS + 3)?).max(0);
             let pref = row.map(ROOM_COLUMNS + 1)?;
             own.push(OwnRoom { unread, pref, created_ms: row.int(ROOM_COLUMNS + 2)?, room });
         }

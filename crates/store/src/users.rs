@@ -41,17 +41,18 @@ pub(crate) fn user(row: &mut Row, from: usize) -> Result<User> {
     })
 }
 
+/// Our own fields in a filter, as [`Filter::renamed`] writes them; all others are the app's.
 fn column(name: &str) -> Option<Column> {
     let (name, kind) = match name {
-        "_id" | "id" => ("u.id", ColumnType::Text),
-        "nickname" => ("u.nickname", ColumnType::Text),
-        "avatarUrl" => ("u.avatar_url", ColumnType::Text),
-        "description" => ("u.description", ColumnType::Text),
-        "isRobot" => ("u.is_robot", ColumnType::Flag),
-        "notificationEnabled" => ("u.notifications", ColumnType::Flag),
-        "lastLoginTimeMS" => ("u.last_login_ms", ColumnType::Int),
-        "createdAt" => ("u.created_ms", ColumnType::TimeIso),
-        "updatedAt" => ("u.updated_ms", ColumnType::TimeIso),
+        "@id" => ("u.id", ColumnType::Text),
+        "@nickname" => ("u.nickname", ColumnType::Text),
+        "@avatar_url" => ("u.avatar_url", ColumnType::Text),
+        "@description" => ("u.description", ColumnType::Text),
+        "@is_robot" => ("u.is_robot", ColumnType::Flag),
+        "@notifications" => ("u.notifications", ColumnType::Flag),
+        "@last_login_ms" => ("u.last_login_ms", ColumnType::Int),
+        "@created_ms" => ("u.created_ms", ColumnType::TimeIso),
+        "@updated_ms" => ("u.updated_ms", ColumnType::TimeIso),
         _ => return None,
     };
     Some(Column { name, kind })
@@ -229,15 +230,15 @@ fn number(n: usize) -> Value {
 fn field(user: &User, path: &str) -> Option<serde_json::Value> {
     let text = |text: &Option<String>| text.clone().map(serde_json::Value::from);
     match path {
-        "_id" | "id" => Some(user.profile.id.as_str().into()),
-        "nickname" => text(&user.profile.nickname),
-        "avatarUrl" => text(&user.profile.avatar_url),
-        "description" => text(&user.description),
-        "isRobot" => Some(user.is_robot.into()),
-        "notificationEnabled" => Some(user.notifications.into()),
-        "lastLoginTimeMS" => Some(user.profile.last_login_ms.into()),
-        "createdAt" => Some(user.created_ms.into()),
-        "updatedAt" => Some(user.updated_ms.into()),
+        "@id" => Some(user.profile.id.as_str().into()),
+        "@nickname" => text(&user.profile.nickname),
+        "@avatar_url" => text(&user.profile.avatar_url),
+        "@description" => text(&user.description),
+        "@is_robot" => Some(user.is_robot.into()),
+        "@notifications" => Some(user.notifications.into()),
+        "@last_login_ms" => Some(user.profile.last_login_ms.into()),
+        "@created_ms" => Some(user.created_ms.into()),
+        "@updated_ms" => Some(user.updated_ms.into()),
         _ => path.split('.').try_fold(None, |at: Option<&serde_json::Value>, name| match at {
             None => user.custom.get(name).map(Some),
             Some(value) => value.get(name).map(Some),
@@ -315,7 +316,8 @@ impl Tx {
             "DELETE FROM tokens WHERE app = $1 AND user_id = $2",
             "DELETE FROM mutes WHERE app = $1 AND user_id = $2",
             "DELETE FROM mentions WHERE app = $1 AND user_id = $2",
-            "DELETE FROM members WHERE app = $1 AND user_id = $2",
+            // A room that is hidden from him stays so if he comes again.
+            "DELETE FROM members WHERE app = $1 AND user_id = $2 AND hidden = 0",
             "DELETE FROM group_members WHERE app = $1 AND user_id = $2",
             "DELETE FROM group_members WHERE app = $1 AND grp = $2",
             "DELETE FROM users WHERE app = $1 AND id = $2",

@@ -1,8 +1,8 @@
 //! One message to many (rest.md 5.3).
 
 use banter_domain::id::{Pair, RoomId, UserId};
-use banter_domain::moderation::{Act, Actor};
-use banter_domain::room::RoomKind;
+use banter_domain::moderation::{Act, Actor, Denied, Facts, decide};
+use banter_domain::room::{RoomKind, Standing};
 use banter_store::{LockedRoom, Place};
 use serde_json::Value;
 
@@ -44,6 +44,8 @@ pub struct BatchDone {
     pub count: usize,
     /// How many of them were refused, or are not there.
     pub refused: usize,
+    /// Why, of those that a rule refused; for the figures.
+    pub denied: Vec<Denied>,
 }
 
 /// So many recipients share one transaction: a long batch does not hold up everybody else.
@@ -54,7 +56,7 @@ impl Chat {
     /// . Errors: [`Error::NoUser`] (no such sender).
     pub async fn send_batch(&self, caller: &Caller, batch: Batch) -> Result<BatchDone> {
         let id = self.new_id().to_string();
-        let mut refused = 0;
+        let (mut refused, mut denied) = (0, Vec::new());
         let mut paras = batch.paras;
         // Locks are taken in one order, whoever sends to whom.
         paras.sort_by(|one, other| (&one.room, &one.receiver).cmp(&(&other.room, &other.receiver)));
@@ -68,7 +70,7 @@ impl Chat {
                 let words = open.clean(filled(&words, &para.fills)).await?;
                 let sent = match open.room_of_para(&speaker, para).await {
                     Ok(Some(mut room)) => {
-                        let standing = open.tx.standing(&room.id, &speaker.user.profile.id).await?;
+                        let standing = open.standing_in_batch(&room, &speaker, para).await?;
                         open.write((&mut room, standing), &speaker, words, Some(&id)).await.map(drop)
                     }
                     Ok(None) => Err(Error::NoRoom),
@@ -79,16 +81,27 @@ impl Chat {
                     // A fault is never counted as a refusal.
                     Err(Error::Store(fault)) => return Err(Error::Store(fault)),
                     Err(Error::TokenGone) => return Err(Error::TokenGone),
-                    Err(_) => refused += 1,
+                    Err(error) => {
+                        refused += 1;
+                        denied.extend(if let Error::Denied(why) = error { Some(why) } else { None });
+                    }
                 }
             }
             open.done().await?;
         }
-        Ok(BatchDone { id, count: paras.len(), refused })
+        Ok(BatchDone { id, count: paras.len(), refused, denied })
     }
 }
 
 impl Open<'_> {
+    /// How the speaker stands in a recipient's room. Where the platform speaks to a pair in his name,
+    /// a room that a block once made, and that he may speak in again, is there for him.
+    async fn standing_in_batch(&mut self, room: &LockedRoom, speaker: &Speaker, para: &Para) -> Result<Standing> {
+        let standing = self.tx.standing(&room.id, &speaker.user.profile.id).await?;
+        let shown = standing.hidden && para.room.is_none() && self.caller.is_platform();
+        Ok(if shown { Standing { hidden: false, member: true, ..standing } } else { standing })
+    }
+
     /// The room of one recipient, locked. `None`: there is none, and none may be made.
     async fn room_of_para(&mut self, speaker: &Speaker, para: &Para) -> Result<Option<LockedRoom>> {
         if let Some(room) = &para.room {
@@ -104,15 +117,17 @@ impl Open<'_> {
         if let Some(room) = self.room_of_pair(&mut pair).await? {
             return Ok(Some(room));
         }
+        // A user sends to rooms he has (Q16); only the platform makes new ones.
+        if !self.caller.is_platform() {
+            return Ok(None);
+        }
         // A room is made only for a message that may be said in it.
         let kind = RoomKind::Direct(pair.pair().clone());
         let wanted = crate::rooms::new_room_row(pair.pair().computed_room(), kind, self.now_ms);
         let blocked = speaker.actor != Actor::Platform
             && !self.tx.blocked_with(sender, std::slice::from_ref(receiver)).await?.is_empty();
-        let standing = banter_domain::room::Standing { member: true, blocked, ..Default::default() };
-        let facts =
-            banter_domain::moderation::Facts { actor: speaker.actor, room: &wanted, standing, author: false };
-        banter_domain::moderation::decide(Act::Send, facts)?;
+        let standing = Standing { member: true, blocked, ..Default::default() };
+        decide(Act::Send, Facts { actor: speaker.actor, room: &wanted, standing, author: false })?;
         let room = self.make_pair_room(&mut pair).await?;
         for member in pair.pair().both() {
             self.tx.insert_member(&room, member, Place::default(), self.now_ms).await?;

@@ -1,9 +1,9 @@
 //! Editing, recalling, pinning, reacting.
 
-use banter_domain::id::{ObjectId, RoomId};
+use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::{Kind, Message, Reaction};
 use banter_domain::moderation::Act;
-use banter_domain::record::Topic;
+use banter_domain::record::{Action, Topic};
 use banter_store::{LockedRoom, MessageChange};
 use serde_json::{Map, Value};
 
@@ -13,11 +13,19 @@ use crate::open::Open;
 use crate::{Caller, Chat, Error, Result};
 
 impl Chat {
-    /// Changes the words of a message one wrote (rest.md 5.1). Fields that are not given stay.
+    /// Changes the words of a message one wrote (rest.md 5.1). Fields that are not given stay. An API
+    /// key may name the user in whose name it does so, who is then bound by his bans and blocks.
     /// Errors: [`Error::NoRoom`], [`Error::NoMessage`], refusals.
-    pub async fn edit(&self, caller: &Caller, room: &RoomId, id: ObjectId, words: Words) -> Result<Message> {
+    pub async fn edit(
+        &self,
+        caller: &Caller,
+        room: &RoomId,
+        id: ObjectId,
+        words: Words,
+        (sender, force): (Option<UserId>, bool),
+    ) -> Result<Message> {
         let mut open = self.begin(caller).await?;
-        let (room, old) = open.message_in(room, id, Act::Edit).await?;
+        let (room, old) = open.message_as(room, id, Act::Edit, sender, force).await?;
         if old.kind == Kind::Recall.name() || Kind::is_system(&old.kind) {
             return Err(Error::NoMessage);
         }
@@ -41,9 +49,15 @@ impl Chat {
 
     /// Takes a message back: its words and all it carried are gone, its place stays (rest.md 5.1).
     /// Errors: [`Error::NoRoom`], [`Error::NoMessage`], refusals.
-    pub async fn recall(&self, caller: &Caller, room: &RoomId, id: ObjectId) -> Result<Message> {
+    pub async fn recall(
+        &self,
+        caller: &Caller,
+        room: &RoomId,
+        id: ObjectId,
+        (sender, force): (Option<UserId>, bool),
+    ) -> Result<Message> {
         let mut open = self.begin(caller).await?;
-        let (room, old) = open.message_in(room, id, Act::Recall).await?;
+        let (room, old) = open.message_as(room, id, Act::Recall, sender, force).await?;
         if Kind::is_system(&old.kind) {
             return Err(Error::NoMessage);
         }
@@ -89,6 +103,28 @@ impl Chat {
 }
 
 impl Open<'_> {
+    /// As [`Open::message_in`], in the name of a user whom an API key names, if it names one.
+    async fn message_as(
+        &mut self,
+        room: &RoomId,
+        id: ObjectId,
+        act: Act,
+        sender: Option<UserId>,
+        force: bool,
+    ) -> Result<(LockedRoom, Message)> {
+        if !self.caller.is_platform() || sender.is_none() {
+            return self.message_in(room, id, act).await;
+        }
+        let speaker = self.speaker(sender, force).await?;
+        let room = self.lock_room(room).await?;
+        self.judge_as(act, &room, &speaker.user.profile.id, speaker.actor, true).await?;
+        if speaker.force {
+            self.audit(Action::Force, Some(&speaker.user.profile.id), Some(&room.id), None, None).await?;
+        }
+        let found = self.tx.message(&room, id).await?.ok_or(Error::NoMessage)?;
+        Ok((room, found))
+    }
+
     /// Locks a room, finds a message in it and judges an act on it. The room is judged before the
     /// message is looked for: an outsider learns nothing of what is in it.
     async fn message_in(&mut self, room: &RoomId, id: ObjectId, act: Act) -> Result<(LockedRoom, Message)> {

@@ -70,7 +70,10 @@ impl Open<'_> {
 
     /// The app's sensitive words, as they are inside this transaction.
     pub(crate) async fn words(&mut self) -> Result<Arc<WordFilter>> {
-        let asked = self.entered.as_ref().map(|entered| entered.words.clone());
+        let asked = match (&self.caller.who, &self.entered) {
+            (Who::User { .. }, Some(entered)) => Some(entered.words.clone()),
+            (Who::User { .. } | Who::Platform { .. }, _) => None,
+        };
         self.chat.words_of(self.caller.app.number, &mut self.tx, asked).await
     }
 

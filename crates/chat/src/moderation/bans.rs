@@ -62,7 +62,7 @@ impl Open<'_> {
         if *blockee == blocker {
             return Err(Error::Oneself);
         }
-        let Some(user) = self.tx.user(blockee).await? else { return Err(Error::NoUser) };
+        let user = self.tx.user(blockee).await?.filter(|_| !blockee.is_platform()).ok_or(Error::NoUser)?;
         if room.owner.as_ref() == Some(blockee) && self.caller.actor() == Actor::User {
             return Err(Denied::TargetIsOwner.into());
         }

@@ -1,6 +1,6 @@
 //! One user shuts out another.
 
-use banter_domain::id::{Pair, RoomId, UserId};
+use banter_domain::id::{Pair, UserId};
 use banter_domain::moderation::{Act, Denied};
 use banter_domain::record::{Action, Topic};
 use banter_domain::relation::Relation;
@@ -38,7 +38,8 @@ impl Chat {
 impl Open<'_> {
     pub(super) async fn block(&mut self, blocker: &UserId, blockee: &UserId) -> Result<Written> {
         let pair = Pair::of(blocker, blockee).ok_or(Error::Oneself)?;
-        let Some(user) = self.tx.user(blockee).await? else { return Err(Error::NoUser) };
+        // The platform's own client is not a user in this sense.
+        let user = self.tx.user(blockee).await?.filter(|_| !blockee.is_platform()).ok_or(Error::NoUser)?;
         if self.tx.user(blocker).await?.is_none() {
             return Err(Denied::NotPermitted(Act::Block).into());
         }
@@ -105,7 +106,7 @@ impl Open<'_> {
             None => match self.tx.lock_room(&computed).await? {
                 Some(taken) if taken.kind.pair() == Some(pair.pair()) => taken,
                 Some(_) | None => {
-                    row.id = RoomId::from(self.new_id());
+                    row.id = self.chat.timeless_room_id();
                     self.tx.insert_room(&row).await?.ok_or(Error::RoomExists)?
                 }
             },

@@ -52,7 +52,7 @@ impl Chat {
         let mut open = self.begin(caller).await?;
         let mut room = open.lock_room(id).await?;
         let user = caller.user();
-        let itself = !caller.is_platform() && users.iter().all(|one| *one == user);
+        let itself = !caller.is_platform() && !users.is_empty() && users.iter().all(|one| *one == user);
         let standing = open.standing_of_caller(&room).await?;
         if itself && !standing.member && !standing.hidden && open.tx.has_left(&room.id, &user).await? {
             // He is gone already, and is not shown what he left.
@@ -68,7 +68,7 @@ impl Chat {
         }
         // Words about one who is shut out would be a sign of life from him.
         let quiet = itself && !shows_reading(standing);
-        if say && !quiet {
+        if say && !quiet && !users.is_empty() {
             let kind = if itself { Kind::LeaveRoom } else { Kind::DeleteMember };
             open.say(&mut room, kind, &user, &users).await?;
         }

@@ -100,6 +100,13 @@ impl Open<'_> {
             ..new_room_row(id, kind, self.now_ms)
         };
         let room = self.tx.insert_room(&row).await?.ok_or(Error::RoomExists)?;
+        if let Some(owner) = &room.owner
+            && !self.tx.banned_among(&room.id, std::slice::from_ref(owner)).await?.is_empty()
+        {
+            // A ban outlives its room: nobody makes himself the owner of where he is banned (N-05).
+            let itself = *owner == self.caller.user();
+            return Err(if itself { Denied::Banned } else { Denied::TargetBanned }.into());
+        }
         self.outdate_bans(&room).await?;
         if let (Some(owner), true) = (&room.owner, self.caller.is_platform()) {
             let owner = owner.clone();
@@ -140,7 +147,7 @@ impl Open<'_> {
         if !hidden || blockers.contains(&self.caller.user()) {
             return Err(Error::RoomExists);
         }
-        let fresh = RoomId::from(self.new_id());
+        let fresh = self.chat.timeless_room_id();
         self.tx.rename_room(&mut pair, &mut room, &fresh).await?;
         let app = self.app();
         self.outdates(members.map(|user| Shown::MadeBy(app, user)));
@@ -188,18 +195,27 @@ impl Open<'_> {
             if room.kind.pair().is_some_and(|pair| pair.has(&caller)) {
                 return self.enter_direct(room).await;
             }
+            let computed = others.first().and_then(|other| Pair::of(&caller, other)).map(|pair| pair.computed_room());
+            if computed.as_ref() == Some(id) {
+                // Somebody else's room under the id this pair computes is not the pair's.
+                return self.open_direct_of(&others, None, new).await;
+            }
             // A room that a block made, of two others, is unknown to the caller: he may claim its id.
             if !self.hidden_from_somebody(&room).await? {
-                judge_stranger(&room)?;
-                let standing = self.standing_of_caller(&room).await?;
-                return self.enter(room, standing, new.system_message).await;
+                return Err(if room.kind.is_direct() { Denied::DirectRoom.into() } else { Error::RoomExists });
             }
         }
-        let [other] = others.as_slice() else { return Err(Error::BadRoomKind) };
+        self.open_direct_of(&others, new.id.as_ref(), new).await
+    }
+
+    /// Opens the room of the caller and one other, under an id if one is wanted.
+    async fn open_direct_of(&mut self, others: &[&UserId], id: Option<&RoomId>, new: &NewRoom) -> Result<LockedRoom> {
+        let caller = self.caller.user();
+        let [other] = others else { return Err(Error::BadRoomKind) };
         let pair = Pair::of(&caller, other).ok_or(Error::BadRoomKind)?;
         self.require_users(&[caller.clone(), (*other).clone()]).await?;
         let mut pair = self.tx.lock_pair(&pair).await?;
-        let room = match (&new.id, self.room_of_pair(&mut pair).await?) {
+        let room = match (id, self.room_of_pair(&mut pair).await?) {
             (None, Some(room)) => room,
             (None, None) => {
                 let room = self.make_pair_room(&mut pair).await?;
@@ -260,6 +276,3 @@ impl Open<'_> {
     }
 }
 
-fn judge_stranger(room: &LockedRoom) -> Result<()> {
-    if room.kind.is_direct() { Err(Denied::DirectRoom.into()) } else { Ok(()) }
-}

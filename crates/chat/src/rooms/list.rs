@@ -42,18 +42,19 @@ fn inside(map: &serde_json::Map<String, Value>, path: &str) -> Option<Value> {
     names.try_fold(first, |value, name| value.get(name)).cloned()
 }
 
+/// A room's fields in a filter, as `Filter::renamed` writes them.
 fn field(own: &OwnRoom, path: &str) -> Option<Value> {
     let text = |text: &Option<String>| text.clone().map(Value::from);
     let room = &own.room;
     match path {
-        "_id" | "id" => Some(room.id.as_str().into()),
-        "name" => text(&room.name),
-        "description" => text(&room.description),
-        "roomType" => Some(room.kind.name().into()),
-        "owner" => room.owner.as_ref().map(|owner| owner.as_str().into()),
-        "createdTimeMS" | "createdTime" => Some(own.created_ms.into()),
-        "roomTags" => Some(room.tags.clone().into()),
-        "unread" => Some(own.unread.into()),
+        "@id" => Some(room.id.as_str().into()),
+        "@name" => text(&room.name),
+        "@description" => text(&room.description),
+        "@kind" => Some(room.kind.name().into()),
+        "@owner" => room.owner.as_ref().map(|owner| owner.as_str().into()),
+        "@created_ms" => Some(own.created_ms.into()),
+        "@tags" => Some(room.tags.clone().into()),
+        "@unread" => Some(own.unread.into()),
         _ => None,
     }
 }

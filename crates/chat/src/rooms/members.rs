@@ -37,7 +37,8 @@ impl Chat {
                     open.say(&mut room, Kind::AssignAdmin, &caller.user(), std::slice::from_ref(user)).await?;
                 }
             }
-            Property::Custom(name, value) => {
+            Property::Custom(name, mut value) => {
+                open.words().await?.mask_json(&mut value);
                 let mut properties = member.properties;
                 match value {
                     Value::Null => drop(properties.remove(&name)),

@@ -9,7 +9,11 @@ use crate::{Caller, Chat, Error, Result};
 
 /// A room with its people and newest message. `viewer`: `None` for the platform.
 pub(crate) async fn seen(view: &mut View, room: &Room, viewer: Option<&UserId>) -> Result<RoomSeen> {
-    let members = view.members(&room.id).await?;
+    let mut members = view.members(&room.id).await?;
+    if room.kind.is_direct() {
+        // When each of the two came would tell of a block that made the room.
+        members.sort_by(|one, other| one.member.user.cmp(&other.member.user));
+    }
     let owner = match &room.owner {
         None => None,
         Some(owner) => match members.iter().find(|seen| seen.user.profile.id == *owner) {

@@ -139,7 +139,8 @@ async fn moderation(chat: &Chat, platform: &Caller, ann: &Caller) {
 }
 
 async fn the_rest(chat: &Chat, platform: &Caller, ann: &Caller) {
-    let filter = |filter| Filter::parse(&filter).expect("a filter");
+    let names = [("_id", "id"), ("nickname", "nickname")];
+    let filter = |filter| Filter::parse(&filter).expect("a filter").renamed(&names);
     for filter in [
         None,
         Some(filter(json!({"nickname": {"$regex": "^a.*n$"}}))),

@@ -17,8 +17,8 @@ use crate::Running;
 use crate::clock::{Senses, hex};
 use crate::config::{Demo, Place};
 use crate::errors::ApiError;
+use crate::http::token::Issuer;
 use crate::telemetry;
-use crate::token::Issuer;
 
 const APP: &str = "SampleApp";
 const API_KEY: &str = "demo-api-key";

@@ -176,16 +176,13 @@ async fn post(
     Path(room): Path<RoomId>,
     Body(mut fields): Body<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
+    let (sender, force) = if caller.is_platform() { sender_and_force(&mut fields)? } else { (None, false) };
     let message = match id_of(&mut fields)? {
         Some(id) if fields.get("messageType").is_some_and(|kind| kind == MessageKind::Recall.name()) => {
-            edge.chat.recall(&caller, &room, id).await
+            edge.chat.recall(&caller, &room, id, (sender, force)).await
         }
-        Some(id) => edge.chat.edit(&caller, &room, id, words::edit(fields)?).await,
-        None if caller.is_platform() => {
-            let (sender, force) = sender_and_force(&mut fields)?;
-            edge.chat.send(&caller, &room, words::new(fields)?, sender, force).await
-        }
-        None => edge.chat.send(&caller, &room, words::new(fields)?, None, false).await,
+        Some(id) => edge.chat.edit(&caller, &room, id, words::edit(fields)?, (sender, force)).await,
+        None => edge.chat.send(&caller, &room, words::new(fields)?, sender, force).await,
     };
     // To a user, a room he is not in and no room are the same.
     let message = message.map_err(|error| match ApiError::from(error) {

@@ -19,6 +19,7 @@ pub mod openapi;
 pub mod routes;
 mod service;
 mod shape;
+pub mod token;
 
 pub mod admin;
 pub mod badges;
@@ -44,7 +45,8 @@ use bytes::Bytes;
 use crate::clock::Senses;
 use crate::config::ServeSettings;
 use crate::errors::ApiError;
-use crate::token::Issuer;
+
+use self::token::Issuer;
 
 pub use listen::Running;
 pub(crate) use listen::listen;

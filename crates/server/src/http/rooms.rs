@@ -249,6 +249,20 @@ async fn list(State(edge): State<Edge>, Caller(caller): Caller, query: Query) ->
     Ok(Answer(Listing::of(page.total, data)).into_response())
 }
 
+/// What the fields of a room are called in filters.
+const FIELDS: [(&str, &str); 10] = [
+    ("_id", "id"),
+    ("id", "id"),
+    ("name", "name"),
+    ("description", "description"),
+    ("roomType", "kind"),
+    ("owner", "owner"),
+    ("createdTime", "created_ms"),
+    ("createdTimeMS", "created_ms"),
+    ("roomTags", "tags"),
+    ("unread", "unread"),
+];
+
 fn asked(query: &Query) -> Result<RoomsQuery, ApiError> {
     let limit = query.read::<u32>("limit")?.filter(|limit| *limit > 0);
     Ok(RoomsQuery {
@@ -258,7 +272,7 @@ fn asked(query: &Query) -> Result<RoomsQuery, ApiError> {
         updated_after_ms: query.moment("updatedAfter")?,
         pref: filter(query, "pref")?,
         // Whatever the client thinks he is called: these are the caller's rooms.
-        filter: filter(query, "q")?.map(|filter| filter.without("members")),
+        filter: filter(query, "q")?.map(|filter| filter.without("members").renamed(&FIELDS)),
         unread_first: limits::given::<i64>(query, "sortUnreadFirst")?.is_some_and(|flag| flag != 0),
     })
 }

@@ -231,13 +231,27 @@ async fn save_list(
     Ok(Answer(json!({"count": count})).into_response())
 }
 
+/// What our own fields of a user are called in filters; any other name is a custom field's.
+const FIELDS: [(&str, &str); 10] = [
+    ("_id", "id"),
+    ("id", "id"),
+    ("nickname", "nickname"),
+    ("avatarUrl", "avatar_url"),
+    ("description", "description"),
+    ("isRobot", "is_robot"),
+    ("notificationEnabled", "notifications"),
+    ("lastLoginTimeMS", "last_login_ms"),
+    ("createdAt", "created_ms"),
+    ("updatedAt", "updated_ms"),
+];
+
 /// `GET /admin/clients`
 async fn list(State(edge): State<Edge>, Caller(caller): Caller, query: Query) -> Result<Response, ApiError> {
     let filter = match query.one("q")? {
         None | Some("") => None,
         Some(text) => {
             let filter = serde_json::from_str::<Value>(text).map_err(|_| rows::INVALID_FILTER)?;
-            Some(Filter::parse(&filter).map_err(|_| rows::INVALID_FILTER)?)
+            Some(Filter::parse(&filter).map_err(|_| rows::INVALID_FILTER)?.renamed(&FIELDS))
         }
     };
     let (default, most) = PAGE;

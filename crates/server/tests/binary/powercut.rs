@@ -13,10 +13,10 @@ use crate::dice::{Dice, rounds};
 use crate::place::Place;
 use crate::process::{Server, binary, block_on, command, sabotaged};
 
-/// Compiles the file layer, beside this test's own files.
-fn file_layer() -> PathBuf {
+/// Compiles the file layer into a place.
+fn file_layer(place: &Place) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/powercut/powercut.c");
-    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("powercut-{}.so", std::process::id()));
+    let library = place.file("powercut.so");
     let mut cc = Command::new("cc");
     cc.args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]).arg(&library).arg(source);
     let output = cc.args(["-ldl", "-lpthread"]).output().expect("a C compiler");
@@ -42,8 +42,8 @@ fn cut(server: &mut Server, place: &Place) {
 
 /// Rounds of work and power cuts. Errors: what was lost.
 async fn cuts(binary: PathBuf, sabotage: &str, rounds: u64) -> Result<(), String> {
-    let layer = file_layer();
     let place = Place::sqlite();
+    let layer = file_layer(&place);
     let mut dice = Dice::new("powercut");
     let promises = Arc::new(Promises::default());
     let mut server = start(&place, binary.clone(), &layer, sabotage);
@@ -58,8 +58,7 @@ async fn cuts(binary: PathBuf, sabotage: &str, rounds: u64) -> Result<(), String
         server = start(&place, binary.clone(), &layer, sabotage);
         verify(&server.house(), &promises).await.map_err(|what| format!("power cut {round}: {what}"))?;
     }
-    drop(server);
-    std::fs::remove_file(layer).map_err(|error| error.to_string())
+    Ok(())
 }
 
 #[test]

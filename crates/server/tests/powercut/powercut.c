@@ -35,12 +35,16 @@ struct file {
     dev_t device;
     ino_t inode;
     int tracked;
+    /* For reading back. Kept open: closing any descriptor of a file drops the process's locks on it. */
+    int source;
     char mirror[PATH_MAX];
     struct range *dirty;
     struct file *next;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* One sync at a time: a later one must not return, nor reach the mirror, before an earlier one. */
+static pthread_mutex_t syncing = PTHREAD_MUTEX_INITIALIZER;
 static struct file *files;
 
 static const char *folder(void) { return getenv("POWERCUT_FOLDER"); }
@@ -97,6 +101,7 @@ static struct file *file_of(int fd) {
     file->device = status.st_dev;
     file->inode = status.st_ino;
     file->tracked = mirror_of(path, file->mirror);
+    file->source = -1;
     file->next = files;
     files = file;
     return file->tracked ? file : NULL;
@@ -141,11 +146,13 @@ static void make_folders(const char *path) {
 }
 
 static void take(struct file *file, int fd, struct snapshot *snapshot) {
-    /* The descriptor may be write-only: read through one of our own. */
-    char link[64];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    int source = open(link, O_RDONLY | O_CLOEXEC);
-    if (source < 0) die(file->mirror);
+    if (file->source < 0) {
+        /* The descriptor may be write-only: read through one of our own. */
+        char link[64];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        file->source = open(link, O_RDONLY | O_CLOEXEC);
+        if (file->source < 0) die(file->mirror);
+    }
     *snapshot = (struct snapshot){file->dirty, NULL, 0, size_of(fd)};
     file->dirty = NULL;
     for (struct range *range = snapshot->ranges; range; range = range->next) snapshot->count++;
@@ -159,12 +166,11 @@ static void take(struct file *file, int fd, struct snapshot *snapshot) {
         snapshot->bytes[index] = malloc((size_t)length);
         if (!snapshot->bytes[index]) die("memory");
         for (off_t done = 0; done < length;) {
-            ssize_t got = pread(source, snapshot->bytes[index] + done, (size_t)(length - done), range->start + done);
+            ssize_t got = pread(file->source, snapshot->bytes[index] + done, (size_t)(length - done), range->start + done);
             if (got <= 0) die("reading back");
             done += got;
         }
     }
-    close(source);
 }
 
 static void free_snapshot(struct snapshot *snapshot) {
@@ -204,6 +210,7 @@ static void settle(struct file *file, struct snapshot *snapshot, int synced) {
 
 static int sync_with(int fd, int (*sync)(int)) {
     struct snapshot snapshot;
+    pthread_mutex_lock(&syncing);
     pthread_mutex_lock(&lock);
     struct file *file = file_of(fd);
     if (file) take(file, fd, &snapshot);
@@ -214,6 +221,7 @@ static int sync_with(int fd, int (*sync)(int)) {
         settle(file, &snapshot, result == 0);
         pthread_mutex_unlock(&lock);
     }
+    pthread_mutex_unlock(&syncing);
     errno = error;
     return result;
 }

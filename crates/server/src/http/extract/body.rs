@@ -70,7 +70,9 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         [b'{', ..] if !is_deep(bytes) && !has_nul(bytes) => bytes,
         _ => return Err(rows::INVALID_BODY.into()),
     };
-    serde_json::from_slice(bytes)
+    // Checked here, because what is skipped is not looked at.
+    let text = std::str::from_utf8(bytes).map_err(|_| rows::INVALID_BODY)?;
+    serde_json::from_str(text)
         .map_err(|error| if error.is_data() { wrong(error.to_string()) } else { ApiError::Row(rows::INVALID_BODY) })
 }
 
@@ -201,6 +203,7 @@ mod tests {
             assert_eq!(code(parse(Some("application/json"), body.as_bytes())), "INVALID_BODY", "{body}");
         }
         assert_eq!(code(parse(Some("application/json"), b"{\"a\":\"\xff\"}")), "INVALID_BODY");
+        assert!(parse::<Given>(None, b"{\"unknown\":\"\xff\"}").is_err(), "nor in what is skipped");
         assert_eq!(code(parse(Some("application/xml"), b"<a/>")), "UNSUPPORTED_MEDIA_TYPE");
         assert!(parse::<Given>(None, b"[\"a\"]").is_err(), "a struct is not read from an array");
         assert!(parse::<Given>(None, b"{\"name\":1}").is_err());
