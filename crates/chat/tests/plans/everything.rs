@@ -72,7 +72,7 @@ async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller)
     let first = chat.send(ann, &den, says("hello 世界"), None, false).await.expect("sent").id;
     let reply = Words { reply: Some(first), ..says("again") };
     let second = chat.send(platform, &den, reply, Some(user("bob")), true).await.expect("sent").id;
-    chat.edit(ann, &den, first, says("hullo 世界")).await.expect("edited");
+    chat.edit(ann, &den, first, says("hullo 世界"), (None, false)).await.expect("edited");
     chat.pin(ann, first, true).await.expect("pinned");
     chat.react(as_bob, first, "👍", true).await.expect("reacted");
     chat.react(as_bob, first, "👍", false).await.expect("taken back");
@@ -95,7 +95,7 @@ async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller)
     let what = vec![Messages, Files, RoomName, RoomMember, RoomTags, RoomPrefTags, RoomPrefFolder];
     let query = SearchQuery { keyword: "hul".to_owned(), what, room: None, tags: Vec::new(), limit: 10 };
     chat.search(ann, query).await.expect("found");
-    chat.recall(ann, &den, first).await.expect("recalled");
+    chat.recall(ann, &den, first, (None, false)).await.expect("recalled");
     chat.delete_message(ann, &den, second).await.expect("deleted");
     chat.delete_all_messages(platform, &den).await.expect("deleted");
 }

@@ -42,7 +42,8 @@ fn l_33_a_copy_made_at_work_is_whole_and_restores_to_equal_lists() {
         let working = tokio::spawn(work(house.clone(), Arc::clone(&stop)));
         for round in 0..5 {
             let copy = place.file("copy.db");
-            let flags = ["--data".to_owned(), place.data().to_string_lossy().into_owned(), copy.to_string_lossy().into_owned()];
+            let flags =
+                ["--data".to_owned(), place.data().to_string_lossy().into_owned(), copy.to_string_lossy().into_owned()];
             let output = tokio::task::spawn_blocking(move || run(&["backup"], &flags)).await.expect("no panic");
             assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
 
@@ -62,7 +63,8 @@ fn l_33_a_copy_made_at_work_is_whole_and_restores_to_equal_lists() {
 
         // At rest, the copy gives the very same lists.
         let copy = place.file("copy.db");
-        let flags = ["--data".to_owned(), place.data().to_string_lossy().into_owned(), copy.to_string_lossy().into_owned()];
+        let flags =
+            ["--data".to_owned(), place.data().to_string_lossy().into_owned(), copy.to_string_lossy().into_owned()];
         assert_eq!(run(&["backup"], &flags).status.code(), Some(0));
         let before = lists(&house).await;
         let bytes = house.platform().bans_of("den").await.bytes;

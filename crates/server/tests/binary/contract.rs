@@ -87,11 +87,19 @@ fn a_setting_that_cannot_work_is_exit_2_and_one_line() {
     expect_refused(&["serve", "--listen", "127.0.0.1:99999"], &flags, "--listen");
     expect_refused(&["serve", "--no-such-flag"], &flags, "--no-such-flag");
     expect_refused(&["serve", "--app-id", "a"], &flags, "--api-key");
-    expect_refused(&["serve", "--app-id", "a/b", "--api-key", "0123456789abcdef", "--client-key", "0123456789"], &flags, "--app-id");
+    expect_refused(
+        &["serve", "--app-id", "a/b", "--api-key", "0123456789abcdef", "--client-key", "0123456789"],
+        &flags,
+        "--app-id",
+    );
     let secret = place.file("long-enough").to_string_lossy().into_owned();
     std::fs::write(&secret, "0123456789abcdef0123456789abcdef").expect("written");
     expect_refused(&["serve", "--database", "mysql://x/y", "--secret-file", &secret], &flags, "--database");
-    expect_refused(&["serve", "--database", "postgres://nobody@127.0.0.1:1/none", "--secret-file", &secret], &flags, "--database");
+    expect_refused(
+        &["serve", "--database", "postgres://nobody@127.0.0.1:1/none", "--secret-file", &secret],
+        &flags,
+        "--database",
+    );
     expect_refused(&["serve", "--database", "postgres://x/y", "--secret-file", "/dev/null"], &flags, "--secret-file");
     expect_refused(&["serve", "--database", "postgres://nobody@127.0.0.1:1/none"], &flags, "secret");
     expect_refused(&["demo", "--listen", "0.0.0.0:0"], &[], "--listen");
@@ -145,7 +153,8 @@ fn a_first_start_shows_its_keys_once() {
     let curls: Vec<&String> = lines.iter().filter(|line| line.contains("curl ")).collect();
     assert!(curls.iter().all(|curl| curl.contains(&first.address)), "{text}");
     let key = text.split("IM-API-KEY: ").nth(1).and_then(|rest| rest.split('\'').next()).expect("a key to paste");
-    let answer = block_on(reqwest::Client::new().get(format!("{}/config", first.address)).header("im-api-key", key).send());
+    let answer =
+        block_on(reqwest::Client::new().get(format!("{}/config", first.address)).header("im-api-key", key).send());
     assert_eq!(answer.expect("an answer").status(), 200);
     first.kill();
 
@@ -173,7 +182,8 @@ fn help_shows_everything_with_its_default() {
         let output = run(words, &[]);
         assert_eq!(output.status.code(), Some(0), "{words:?}");
         let help = said(&output.stdout);
-        for part in ["--listen", "BANTER_LISTEN", "127.0.0.1:3100", "--data", "./banter-data", "--database", "--app-id"] {
+        for part in ["--listen", "BANTER_LISTEN", "127.0.0.1:3100", "--data", "./banter-data", "--database", "--app-id"]
+        {
             assert!(help.contains(part), "{words:?} does not show {part}:\n{help}");
         }
     }
@@ -189,7 +199,10 @@ fn apps_are_made_listed_and_given_new_keys() {
     block_on(async {
         for (_, place) in Place::each().await {
             let flags = place.flags();
-            let made = run(&["app", "create", "--app-id", "One", "--api-key", "first-api-key-01", "--client-key", "first-client"], &flags);
+            let made = run(
+                &["app", "create", "--app-id", "One", "--api-key", "first-api-key-01", "--client-key", "first-client"],
+                &flags,
+            );
             assert_eq!(made.status.code(), Some(0), "{}", said(&made.stderr));
             let random = said(&run(&["app", "create", "--app-id", "Two"], &flags).stdout);
             assert!(random.contains("Two"), "{random}");
@@ -232,8 +245,10 @@ fn the_demo_shows_both_founding_lists() {
     }
     // As a newcomer pastes them.
     let paste = |curl: &str| -> Value {
-        let output = std::process::Command::new("sh").args(["-c", curl]).stderr(Stdio::null()).output().expect("sh runs");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{curl}: {error}: {}", said(&output.stdout)))
+        let output =
+            std::process::Command::new("sh").args(["-c", curl]).stderr(Stdio::null()).output().expect("sh runs");
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{curl}: {error}: {}", said(&output.stdout)))
     };
     let blocks = paste(&curls[0]);
     let bans = paste(&curls[1]);

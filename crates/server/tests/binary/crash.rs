@@ -78,7 +78,8 @@ pub(crate) async fn work(house: &House, promises: &Arc<Promises>, done: &watch::
     let mut work = JoinSet::new();
     let slate = house.platform().reads("slate").await.expect_list()[0]["_id"].as_str().expect("an id").to_owned();
     for writer in 0..WRITERS {
-        let (caller, promises, done) = (house.user(&format!("writer{writer}")).await, Arc::clone(promises), done.clone());
+        let (caller, promises, done) =
+            (house.user(&format!("writer{writer}")).await, Arc::clone(promises), done.clone());
         work.spawn(async move {
             let known = &promises.words[usize::try_from(writer).expect("fits")];
             loop {
@@ -92,17 +93,26 @@ pub(crate) async fn work(house: &House, promises: &Arc<Promises>, done: &watch::
     }
     let (ann, platform) = (house.user("ann").await, house.platform());
     for kind in 0..4 {
-        let (ann, platform, promises, done, slate) = (ann.clone(), platform.clone(), Arc::clone(promises), done.clone(), slate.clone());
+        let (ann, platform, promises, done, slate) =
+            (ann.clone(), platform.clone(), Arc::clone(promises), done.clone(), slate.clone());
         work.spawn(async move {
             loop {
                 // Odd and even: done and undone.
                 let toggle = |known: &Known| if known.count().is_multiple_of(2) { "POST" } else { "DELETE" };
                 let (known, asked) = match kind {
-                    0 => (&promises.bans, try_ask(&ann, toggle(&promises.bans), "/blockStatus/room/den/xen", None).await),
+                    0 => {
+                        (&promises.bans, try_ask(&ann, toggle(&promises.bans), "/blockStatus/room/den/xen", None).await)
+                    }
                     1 => (&promises.blocks, try_ask(&ann, toggle(&promises.blocks), "/blockStatus/my/bob", None).await),
                     2 => {
                         let id = format!("user{}", promises.users.count());
-                        let made = try_ask(&platform, "POST", "/admin/clients", Some(json!({"_id": id, "issueAccessToken": true}))).await;
+                        let made = try_ask(
+                            &platform,
+                            "POST",
+                            "/admin/clients",
+                            Some(json!({"_id": id, "issueAccessToken": true})),
+                        )
+                        .await;
                         if let Some(token) = made.as_ref().and_then(|made| made["token"].as_str()) {
                             promises.tokens.lock().await.push((id, token.to_owned()));
                         }
@@ -132,14 +142,25 @@ fn acknowledge(known: &Known, done: &watch::Sender<u64>) {
 async fn all_of(house: &House, room: &str) -> Result<Vec<Value>, String> {
     let mut all: Vec<Value> = Vec::new();
     loop {
-        let after = all.last().map(|message| format!("&afterMessage={}", message["_id"].as_str().unwrap_or_default())).unwrap_or_default();
-        let page = house.platform().get(&format!("/rooms/{room}/messages/v3?limit=100&sortOrder=asc{after}")).await.expect_ok();
+        let after = all
+            .last()
+            .map(|message| format!("&afterMessage={}", message["_id"].as_str().unwrap_or_default()))
+            .unwrap_or_default();
+        let answer = house.platform().get(&format!("/rooms/{room}/messages/v3?limit=100&sortOrder=asc{after}")).await;
+        if answer.status != 200 {
+            return Err(format!("{room} is lost: {answer}"));
+        }
+        let page = answer.expect_ok();
         let data = page["data"].as_array().cloned().unwrap_or_default();
         let skip = usize::from(!all.is_empty());
         let before = all.len();
         all.extend(data.into_iter().skip(skip));
         if all.len() == before || page["totalCount"] == all.len() {
-            return if page["totalCount"] == all.len() { Ok(all) } else { Err(format!("{room} counts {} and holds {}", page["totalCount"], all.len())) };
+            return if page["totalCount"] == all.len() {
+                Ok(all)
+            } else {
+                Err(format!("{room} counts {} and holds {}", page["totalCount"], all.len()))
+            };
         }
     }
 }
@@ -161,8 +182,15 @@ pub(crate) async fn verify(house: &House, promises: &Promises) -> Result<(), Str
         promises.words[writer].settle(found, &format!("words of writer {writer}"))?;
     }
     let reader = house.platform_for("reader").room("den").await.expect_ok();
-    if reader["unread"] != messages.len() || reader["lastMessage"]["_id"] != messages.last().map_or(Value::Null, |last| last["_id"].clone()) {
-        return Err(format!("{} messages, but the room says {} unread and {}", messages.len(), reader["unread"], reader["lastMessage"]));
+    if reader["unread"] != messages.len()
+        || reader["lastMessage"]["_id"] != messages.last().map_or(Value::Null, |last| last["_id"].clone())
+    {
+        return Err(format!(
+            "{} messages, but the room says {} unread and {}",
+            messages.len(),
+            reader["unread"],
+            reader["lastMessage"]
+        ));
     }
     let slate: u64 = house.said("slate").await[0].parse().expect("a number");
     promises.edits.settle(slate, "edits")?;
@@ -172,7 +200,11 @@ pub(crate) async fn verify(house: &House, promises: &Promises) -> Result<(), Str
     let blocked = house.platform_for("ann").get("/blockStatus/my?ids=bob").await.expect_list().len() == 1;
     settle_toggle(house, &promises.blocks, blocked, "blocks", "target=bob").await?;
 
-    let users = house.platform().get("/admin/clients?limit=1&q=%7B%22_id%22%3A%7B%22%24regex%22%3A%22%5Euser%22%7D%7D").await.expect_ok();
+    let users = house
+        .platform()
+        .get("/admin/clients?limit=1&q=%7B%22_id%22%3A%7B%22%24regex%22%3A%22%5Euser%22%7D%7D")
+        .await
+        .expect_ok();
     promises.users.settle(users["totalCount"].as_u64().expect("a number"), "users")?;
     for (id, token) in promises.tokens.lock().await.iter().rev().take(50) {
         let me = house.bearer(id, token).get("/me").await;
@@ -188,7 +220,10 @@ pub(crate) async fn verify(house: &House, promises: &Promises) -> Result<(), Str
 async fn settle_toggle(house: &House, known: &Known, holds: bool, what: &str, query: &str) -> Result<(), String> {
     let entries = count_audit(house, query).await;
     if (entries % 2 == 1) != holds {
-        return Err(format!("{what}: {entries} entries in the audit, and it {}", if holds { "holds" } else { "does not hold" }));
+        return Err(format!(
+            "{what}: {entries} entries in the audit, and it {}",
+            if holds { "holds" } else { "does not hold" }
+        ));
     }
     known.settle(entries, what)
 }

@@ -44,7 +44,12 @@ fn serve(place: &Place) -> (Server, House) {
     let rotated = run(&["app", "rotate-key", "--app-id", &keys().app, "--api-key", &keys().api], &place.flags());
     assert_eq!(rotated.status.code(), Some(0), "{}", said(&rotated.stderr));
     let list = said(&run(&["app", "list"], &place.flags()).stdout);
-    let client = list.split("client-key ").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a client key").to_owned();
+    let client = list
+        .split("client-key ")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next())
+        .expect("a client key")
+        .to_owned();
     let mut command = crate::process::command(crate::process::binary());
     command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"]).args(place.flags());
     let server = Server::of(command);
@@ -64,7 +69,8 @@ fn one_founding_document_alone_gives_its_own_answer() {
                 let (_server, house) = serve(&place);
                 let as_platform = house.platform_for("aaa").get(path).await;
                 assert_eq!(as_platform.body(), seed(example), "{store}");
-                let token = house.platform().post("/admin/clients", json!({"_id": "aaa", "issueAccessToken": true})).await;
+                let token =
+                    house.platform().post("/admin/clients", json!({"_id": "aaa", "issueAccessToken": true})).await;
                 let token = token.expect_ok()["token"].as_str().expect("a token").to_owned();
                 if path == "/blockStatus/my" {
                     let answer = house.bearer("aaa", &token).get(path).await;
@@ -79,7 +85,10 @@ fn one_founding_document_alone_gives_its_own_answer() {
 fn both_founding_documents_together_put_the_ban_first() {
     block_on(async {
         for (store, place) in Place::each().await {
-            expect_imported(&import(&place, &(lines_of("seed-list-blocked-users") + &lines_of("seed-list-banned-members"))));
+            expect_imported(&import(
+                &place,
+                &(lines_of("seed-list-blocked-users") + &lines_of("seed-list-banned-members")),
+            ));
             let (_server, house) = serve(&place);
             let mine = house.platform_for("aaa").my_blocks().await.expect_list();
             let mut expected = seed("seed-list-blocked-users")["result"]["data"].as_array().unwrap().clone();
@@ -127,10 +136,15 @@ fn importing_twice_changes_nothing() {
             let (server, house) = serve(&place);
             let before = look(&house).await;
             let text = serde_json::to_string(&before).unwrap();
-            for part in ["long ago", "2021-08-04T15:18:12.735Z", "5f890cf37d980e06f6aaf349", "a@example.com", "1600000000000"] {
+            for part in
+                ["long ago", "2021-08-04T15:18:12.735Z", "5f890cf37d980e06f6aaf349", "a@example.com", "1600000000000"]
+            {
                 assert!(text.contains(part), "{store}: {part} did not come in: {text}");
             }
-            assert_eq!(house.platform_for("bob").searches("heron").await.expect_ok()["messages"].as_array().unwrap().len(), 1);
+            assert_eq!(
+                house.platform_for("bob").searches("heron").await.expect_ok()["messages"].as_array().unwrap().len(),
+                1
+            );
             house.platform_for("bob").with_header("im-api-key", &keys().api).get("/me").await.expect_ok();
             drop(server);
             expect_imported(&import(&place, &story()));
@@ -171,7 +185,11 @@ fn a_bad_line_is_named_and_nothing_comes_in() {
             let (_server, house) = serve(&place);
             let users = house.platform().get("/admin/clients").await.expect_ok();
             assert_eq!(users["totalCount"], 2, "{store}");
-            assert_eq!(house.platform().room("den").await.expect_ok()["members"].as_array().unwrap().len(), 2, "{store}");
+            assert_eq!(
+                house.platform().room("den").await.expect_ok()["members"].as_array().unwrap().len(),
+                2,
+                "{store}"
+            );
             assert_eq!(house.platform_for("ann").my_blocks().await.expect_list().len(), 2, "{store}");
             assert_eq!(house.said("den").await, ["long ago", "heron"], "{store}");
         }

@@ -32,7 +32,8 @@ impl Place {
         );
         let admin = admin?;
         let name = format!("banter_binary_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
+        let (client, connection) =
+            tokio_postgres::connect(&admin, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
         tokio::spawn(connection);
         client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.expect("dropped");
         client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("created");

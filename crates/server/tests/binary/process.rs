@@ -85,7 +85,8 @@ impl Server {
         // Shown with a failing test.
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|text| println!("  server: {text}")));
         let first = lines.recv_timeout(PATIENCE).expect("the server says that it listens");
-        let address = first.strip_prefix("banter: listening on ").unwrap_or_else(|| panic!("not ready: {first}")).to_owned();
+        let address =
+            first.strip_prefix("banter: listening on ").unwrap_or_else(|| panic!("not ready: {first}")).to_owned();
         Self { child, lines, address }
     }
 

@@ -37,7 +37,8 @@ struct Scene {
 
 impl Scene {
     async fn set(house: &House, shut: Shut, round: u64) -> Self {
-        let [flooder, other, room] = [format!("f{round}{shut:?}"), format!("o{round}{shut:?}"), format!("r{round}{shut:?}")];
+        let [flooder, other, room] =
+            [format!("f{round}{shut:?}"), format!("o{round}{shut:?}"), format!("r{round}{shut:?}")];
         let room = if shut == Shut::Block {
             house.direct(&flooder, &other).await
         } else {
@@ -53,14 +54,23 @@ impl Scene {
             Shut::Ban => self.other.bans(&self.room, flooder).await,
             Shut::Block => self.other.blocks(flooder).await,
             Shut::Freeze => self.other.freezes(&self.room).await,
-            Shut::Revoke => house.platform().ask(reqwest::Method::DELETE, &format!("/admin/clients/{flooder}/token"), Some(json!({}))).await,
+            Shut::Revoke => {
+                house
+                    .platform()
+                    .ask(reqwest::Method::DELETE, &format!("/admin/clients/{flooder}/token"), Some(json!({})))
+                    .await
+            }
         }
     }
 
     /// The room's messages: how many, and the newest hundred.
     async fn order(&self, house: &House) -> (i64, Vec<String>) {
         let page = house.platform().reads(&self.room).await.expect_ok();
-        let ids = page["data"].as_array().expect("messages").iter().map(|message| message["_id"].as_str().expect("an id").to_owned());
+        let ids = page["data"]
+            .as_array()
+            .expect("messages")
+            .iter()
+            .map(|message| message["_id"].as_str().expect("an id").to_owned());
         (page["totalCount"].as_i64().expect("a number"), ids.collect())
     }
 }
@@ -96,7 +106,8 @@ async fn round(house: &House, shut: Shut, number: u64, dice: &mut Dice) -> Resul
     let mut flooders = JoinSet::new();
     for _ in 0..CONNECTIONS {
         // A client of its own is a connection of its own.
-        let connection = House::new(house.base(), house.keys().clone()).bearer(&scene.flooder.id, scene.flooder.token());
+        let connection =
+            House::new(house.base(), house.keys().clone()).bearer(&scene.flooder.id, scene.flooder.token());
         flooders.spawn(flood(connection, scene.room.clone(), Arc::clone(&acknowledged), sent.clone()));
     }
     let enough = 1 + dice.roll(25);

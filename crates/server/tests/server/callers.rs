@@ -46,7 +46,14 @@ fn allowed(route: &Route) -> &'static [Kind] {
         // The list of one's rooms.
         Act::ReadRoom if !route.path.contains('{') => USERS,
         Act::Block | Act::Unblock | Act::Join => OF_THE_APP,
-        Act::ReadRoom | Act::ReadMessages | Act::Send | Act::React | Act::MarkRead | Act::Leave | Act::SetOwnProperty | Act::Invite => INSIDE,
+        Act::ReadRoom
+        | Act::ReadMessages
+        | Act::Send
+        | Act::React
+        | Act::MarkRead
+        | Act::Leave
+        | Act::SetOwnProperty
+        | Act::Invite => INSIDE,
         Act::ListBans | Act::Ban | Act::Unban | Act::UpdateRoom | Act::Freeze | Act::Appoint | Act::DeleteRoom => ABOVE,
         Act::Remove | Act::SetOthersProperty | Act::Edit | Act::Recall | Act::DeleteMessages | Act::Pin => ABOVE,
     }
@@ -69,7 +76,9 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/rooms/{id}/delete/members") => json!({"members": ["max"]}),
         ("PUT", path) if path.starts_with("/rooms/{id}/member/") => json!({"property": "score", "value": 1}),
         ("PUT", "/rooms/{id}/lastRead") => json!({}),
-        ("POST", path) if path.starts_with("/rooms/{") && path.ends_with("/message") => json!({"messageType": "text", "message": "x"}),
+        ("POST", path) if path.starts_with("/rooms/{") && path.ends_with("/message") => {
+            json!({"messageType": "text", "message": "x"})
+        }
         ("POST", "/messages") => json!({"room": "den", "sender": "ann", "messageType": "text", "message": "x"}),
         ("POST", "/messages/batch") => json!({"messageType": "text", "message": "x", "paras": [{"room": "den"}]}),
         ("POST", path) if path.ends_with("/reaction") => json!({"reaction": "x"}),
@@ -77,7 +86,9 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/admin/clients") => json!({"_id": "new"}),
         ("POST", "/admin/clients/list") => json!({"data": [{"_id": "new"}]}),
         ("POST", "/admin/groups") => json!({"nickname": "new"}),
-        ("PUT", path) if path.ends_with("/token") => json!({"token": "a-new-token", "expirationDate": "2199-01-01T00:00:00Z"}),
+        ("PUT", path) if path.ends_with("/token") => {
+            json!({"token": "a-new-token", "expirationDate": "2199-01-01T00:00:00Z"})
+        }
         ("POST", "/me") => json!({"description": "changed"}),
         ("POST", "/config") => json!({"key": 1}),
         ("POST", "/badges/byRoomTags") => json!({}),
@@ -99,7 +110,13 @@ impl Scene {
         let foreign = other_app(&house).await;
         house.users(["ann", "mia", "eve", "guest", "xen", "yan"]).await;
         foreign.user("fay").await;
-        house.room("den").owner("ann").members(["mia", "max"]).with("description", SECRET).with("roomTags", json!([SECRET])).await;
+        house
+            .room("den")
+            .owner("ann")
+            .members(["mia", "max"])
+            .with("description", SECRET)
+            .with("roomTags", json!([SECRET]))
+            .await;
         let ann = house.user("ann").await;
         let message = ann.said("den", &format!("a {SECRET} word")).await;
         ann.reacts(&message, "👍").await.expect_ok();
@@ -150,7 +167,8 @@ impl Scene {
             if segments.peek().is_some() {
                 path.push('/');
             }
-            before = if segment.starts_with('{') { if filled == "den" { "the den" } else { "filled" } } else { segment };
+            before =
+                if segment.starts_with('{') { if filled == "den" { "the den" } else { "filled" } } else { segment };
         }
         if route.method == "DELETE" && path.ends_with("/reaction") {
             path.push_str("?reaction=%F0%9F%91%8D");

@@ -56,9 +56,15 @@ fn the_rules_in_plain_words_are_the_rules() {
     for act in Act::ALL {
         let terms = act.terms();
         let name = format!("{act:?}");
-        let row = rows.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("{name} is not in the table of acts"));
+        let row =
+            rows.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("{name} is not in the table of acts"));
         let yes = |stops: bool| if stops { "stops" } else { "–" };
-        let expected = [yes(terms.ban).to_owned(), yes(terms.block).to_owned(), format!("{:?}", terms.frozen), format!("{:?}", terms.needs)];
+        let expected = [
+            yes(terms.ban).to_owned(),
+            yes(terms.block).to_owned(),
+            format!("{:?}", terms.frozen),
+            format!("{:?}", terms.needs),
+        ];
         assert_eq!(row[1..5], expected, "{name}: ban, block, frozen, needs");
     }
     assert_eq!(written.len(), Act::ALL.len(), "the table of acts has rows that are no acts");

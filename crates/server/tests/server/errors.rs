@@ -34,13 +34,21 @@ async fn situation(house: &House, name: &str) -> Option<Answer> {
     let gone = "0123456789abcdef01234567";
     let long = "x".repeat(256);
     Some(match name {
-        "api-key-error-invalid-api-key" | "send-a-message-401-invalid-api-key" => thief.post("/messages", json!({})).await,
+        "api-key-error-invalid-api-key" | "send-a-message-401-invalid-api-key" => {
+            thief.post("/messages", json!({})).await
+        }
         "client-key-error-missing-client-key" => ann.without_header("im-client-key").get("/me").await,
-        "delete-config-401-invalid-api-key" | "delete-sensitive-words-401-invalid-api-key" => thief.delete("/config/a").await,
-        "update-config-401-invalid-api-key" | "update-sensitive-words-401-invalid-api-key" => thief.post("/config", json!({})).await,
+        "delete-config-401-invalid-api-key" | "delete-sensitive-words-401-invalid-api-key" => {
+            thief.delete("/config/a").await
+        }
+        "update-config-401-invalid-api-key" | "update-sensitive-words-401-invalid-api-key" => {
+            thief.post("/config", json!({})).await
+        }
         "update-config-400-invalid-body" => platform.post("/config", json!([])).await,
         "get-unread-message-by-a-room-401-invalid-token" => bad.post("/badges/byRoomTags", json!({})).await,
-        "get-unread-message-by-a-room-400-invalid-tags" => ann.post("/badges/byRoomTags", json!({"tags": "demo"})).await,
+        "get-unread-message-by-a-room-400-invalid-tags" => {
+            ann.post("/badges/byRoomTags", json!({"tags": "demo"})).await
+        }
         "get-unread-message-by-a-user-401-invalid-token" => bad.get("/me/badge").await,
         "get-unread-message-by-a-user-400-invalid-room-tags" => ann.get("/me/badge?roomTags=").await,
         "delete-a-message-401-invalid-token" => bad.erases("den", gone).await,
@@ -53,15 +61,22 @@ async fn situation(house: &House, name: &str) -> Option<Answer> {
         "search-message-401-invalid-token" => bad.searches("x").await,
         "search-message-400-invalid-search-type" => ann.post("/search", json!({"type": [], "keyword": "x"})).await,
         "send-a-message-404-room-not-found" => {
-            platform.post("/messages", json!({"room": "nowhere", "sender": "ann", "messageType": "text", "message": "x"})).await
+            platform
+                .post("/messages", json!({"room": "nowhere", "sender": "ann", "messageType": "text", "message": "x"}))
+                .await
         }
         "ban-a-member-401-invalid-token" => bad.bans("den", "bob").await,
         "ban-a-member-403-insufficient-permissions" => bob.bans("den", "cid").await,
         "ban-a-member-404-room-or-user-not-found" => ann.bans("den", "ghost").await,
         "ban-a-member-409-user-already-blocked" => ann.bans("den", "xen").await,
-        "list-banned-members-401-invalid-token" | "seed-list-banned-members-401-invalid-token" => bad.bans_of("den").await,
-        "list-banned-members-403-insufficient-permissions" | "seed-list-banned-members-403-insufficient-permissions" => bob.bans_of("den").await,
-        "list-banned-members-404-room-not-found" | "seed-list-banned-members-404-room-not-found" => ann.bans_of("nowhere").await,
+        "list-banned-members-401-invalid-token" | "seed-list-banned-members-401-invalid-token" => {
+            bad.bans_of("den").await
+        }
+        "list-banned-members-403-insufficient-permissions"
+        | "seed-list-banned-members-403-insufficient-permissions" => bob.bans_of("den").await,
+        "list-banned-members-404-room-not-found" | "seed-list-banned-members-404-room-not-found" => {
+            ann.bans_of("nowhere").await
+        }
         "unban-a-member-401-invalid-token" => bad.unbans("den", "xen").await,
         "unban-a-member-403-insufficient-permissions" => bob.unbans("den", "xen").await,
         "unban-a-member-404-block-not-found" => ann.unbans("den", "bob").await,
@@ -92,7 +107,9 @@ async fn situation(house: &House, name: &str) -> Option<Answer> {
         "get-sensitive-words-401-invalid-token" => bad.get("/config").await,
         "get-sensitive-words-403-insufficient-permissions" => house.platform_for("ghost").get("/config").await,
         "update-sensitive-words-403-insufficient-permissions" => ann.post("/config", json!({"a": 1})).await,
-        "update-sensitive-words-400-invalid-config-format" => platform.post("/config", json!({"censorship": {"keywords": "x"}})).await,
+        "update-sensitive-words-400-invalid-config-format" => {
+            platform.post("/config", json!({"censorship": {"keywords": "x"}})).await
+        }
         "connection-count-401-invalid-api-key" => thief.get("/admin/connection-count").await,
         "connection-count-403-permission-denied" => ann.get("/admin/connection-count").await,
         "stats-401-invalid-api-key" => thief.get("/admin/stats").await,
@@ -105,27 +122,47 @@ async fn situation(house: &House, name: &str) -> Option<Answer> {
         "list-members-403-not-room-member" => house.user("eve").await.room("den").await,
         "create-group-401-invalid-api-key" => thief.post("/admin/groups", json!({})).await,
         "create-group-400-missing-parameter" => platform.post("/admin/groups", json!({})).await,
-        "create-group-409-group-already-exists" => platform.post("/admin/groups", json!({"_id": "crew", "nickname": "x"})).await,
+        "create-group-409-group-already-exists" => {
+            platform.post("/admin/groups", json!({"_id": "crew", "nickname": "x"})).await
+        }
         "list-groups-401-invalid-api-key" => thief.get("/admin/groups").await,
         "get-a-user-401-invalid-token" => bad.get("/me").await,
         "get-a-user-403-invalid-client-key" => ann.with_header("im-client-key", "wrong").get("/me").await,
         "list-users-400-invalid-query" => platform.get("/admin/clients?q=%7B").await,
         "list-users-401-invalid-api-key" => thief.get("/admin/clients").await,
         "assign-token-400-invalid-request" => {
-            platform.post("/admin/clients", json!({"_id": "ann", "issueAccessToken": false, "expirationDate": "2199-01-01T00:00:00Z"})).await
+            platform
+                .post(
+                    "/admin/clients",
+                    json!({"_id": "ann", "issueAccessToken": false, "expirationDate": "2199-01-01T00:00:00Z"}),
+                )
+                .await
         }
         "issue-token-400-invalid-request" => platform.post("/admin/clients", json!({"issueAccessToken": true})).await,
-        "assign-token-401-unauthorized" | "issue-token-401-unauthorized" => thief.post("/admin/clients", json!({"_id": "x"})).await,
+        "assign-token-401-unauthorized" | "issue-token-401-unauthorized" => {
+            thief.post("/admin/clients", json!({"_id": "x"})).await
+        }
         "revoke-token-401-unauthorized" => thief.delete("/admin/clients/ann/token").await,
         "revoke-token-404-client-not-found" => platform.delete("/admin/clients/user001/token").await,
-        "revoke-token-404-token-not-found" => platform.ask(Method::DELETE, "/admin/clients/ann/token", Some(json!({"token": "x"}))).await,
-        "update-token-400-invalid-request" => platform.put("/admin/clients/ann/token", json!({"token": "x", "expirationDate": "soon"})).await,
+        "revoke-token-404-token-not-found" => {
+            platform.ask(Method::DELETE, "/admin/clients/ann/token", Some(json!({"token": "x"}))).await
+        }
+        "update-token-400-invalid-request" => {
+            platform.put("/admin/clients/ann/token", json!({"token": "x", "expirationDate": "soon"})).await
+        }
         "update-token-401-unauthorized" => thief.put("/admin/clients/ann/token", json!({})).await,
         "update-token-404-client-not-found" => {
-            platform.put("/admin/clients/user002/token", json!({"token": "x", "expirationDate": "2199-01-01T00:00:00Z"})).await
+            platform
+                .put("/admin/clients/user002/token", json!({"token": "x", "expirationDate": "2199-01-01T00:00:00Z"}))
+                .await
         }
         "update-token-409-token-conflict" => {
-            platform.put("/admin/clients/ann/token", json!({"token": bob.token(), "expirationDate": "2199-01-01T00:00:00Z"})).await
+            platform
+                .put(
+                    "/admin/clients/ann/token",
+                    json!({"token": bob.token(), "expirationDate": "2199-01-01T00:00:00Z"}),
+                )
+                .await
         }
         _ => return None,
     })

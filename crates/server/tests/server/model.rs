@@ -188,7 +188,13 @@ impl Group {
             Do::Invite if out => BANNED,
             Do::Invite if !inside && who != owner => STRANGER,
             Do::Invite if self.frozen => FROZEN,
-            Do::Invite if banned.contains_key(whom) => if who == owner { BANNED } else { NOT_HIS },
+            Do::Invite if banned.contains_key(whom) => {
+                if who == owner {
+                    BANNED
+                } else {
+                    NOT_HIS
+                }
+            }
             Do::Invite => {
                 if !apart {
                     self.members.insert(whom);
@@ -282,14 +288,22 @@ impl Real {
         for (who, me) in &self.people {
             let mut listed = me.shuts_out().await;
             listed.sort();
-            let mut expected: Vec<String> = model.blocks.iter().filter(|(by, _)| by == who).map(|(_, whom)| (*whom).to_owned()).collect();
+            let mut expected: Vec<String> =
+                model.blocks.iter().filter(|(by, _)| by == who).map(|(_, whom)| (*whom).to_owned()).collect();
             let bans = model.groups.values().flat_map(|group| &group.banned);
             expected.extend(bans.filter(|(_, by)| *by == who).map(|(whom, _)| (*whom).to_owned()));
             expected.sort();
             assert_eq!(listed, expected, "the list of {who}");
             let rooms: BTreeSet<String> = me.room_ids().await.into_iter().collect();
-            let groups = model.groups.iter().filter(|(_, group)| group.members.contains(who) && !group.frozen).map(|(id, _)| (*id).to_owned());
-            let directs = model.directs.iter().filter(|((low, high), direct)| (low == who || high == who) && direct.seen_by.contains(who));
+            let groups = model
+                .groups
+                .iter()
+                .filter(|(_, group)| group.members.contains(who) && !group.frozen)
+                .map(|(id, _)| (*id).to_owned());
+            let directs = model
+                .directs
+                .iter()
+                .filter(|((low, high), direct)| (low == who || high == who) && direct.seen_by.contains(who));
             let expected: BTreeSet<String> = groups.chain(directs.map(|(pair, _)| self.rooms[pair].clone())).collect();
             assert_eq!(rooms, expected, "the rooms of {who}");
         }
@@ -297,7 +311,11 @@ impl Real {
         for (id, group) in &model.groups {
             let listed: BTreeSet<String> = platform.sees_banned(id).await.into_iter().collect();
             assert_eq!(listed, group.banned.keys().map(|name| (*name).to_owned()).collect(), "the bans of {id}");
-            assert_eq!(platform.sees_members(id).await, group.members.iter().copied().collect::<Vec<_>>(), "the members of {id}");
+            assert_eq!(
+                platform.sees_members(id).await,
+                group.members.iter().copied().collect::<Vec<_>>(),
+                "the members of {id}"
+            );
             // The newest hundred, some of which are the server's own.
             let said = self.house.said(id).await;
             assert!(group.said.ends_with(&said), "what was said in {id}: {said:?}");

@@ -7,7 +7,14 @@ use crate::shape::expect_documented;
 
 /// Rooms and words for every test here: Ann is in both, Bob in the den alone.
 async fn library(house: &House) -> [Caller; 2] {
-    house.room("den").owner("ann").members(["bob"]).with("roomTags", json!(["work"])).with("description", "d").with("cover", "c").await;
+    house
+        .room("den")
+        .owner("ann")
+        .members(["bob"])
+        .with("roomTags", json!(["work"]))
+        .with("description", "d")
+        .with("cover", "c")
+        .await;
     house.room("hall").owner("ann").with("roomTags", json!(["play"])).await;
     house.users(["ann", "bob"]).await
 }
@@ -17,7 +24,10 @@ async fn found(seeker: &Caller, body: Value) -> Vec<(String, Vec<String>)> {
     let result = seeker.post("/search", body).await.expect_ok();
     let rooms = result["messages"].as_array().unwrap_or_else(|| panic!("messages is a list: {result}"));
     let text = |value: &Value| value.as_str().expect("an id").to_owned();
-    let mut found: Vec<_> = rooms.iter().map(|one| (text(&one["room"]["_id"]), one["messages"].as_array().unwrap().iter().map(text).collect())).collect();
+    let mut found: Vec<_> = rooms
+        .iter()
+        .map(|one| (text(&one["room"]["_id"]), one["messages"].as_array().unwrap().iter().map(text).collect()))
+        .collect();
     found.sort();
     found
 }

@@ -68,7 +68,8 @@ fn arrows_inside_the_server_point_one_way() {
     for (path, text) in sources("crates/server/src") {
         let names_http = text.contains("crate::http::") || text.contains("super::http");
         for low in ["errors", "clock", "config", "token"] {
-            let is_low = path == format!("crates/server/src/{low}.rs") || path.starts_with(&format!("crates/server/src/{low}/"));
+            let is_low =
+                path == format!("crates/server/src/{low}.rs") || path.starts_with(&format!("crates/server/src/{low}/"));
             assert!(!(is_low && names_http), "{path} reaches up into http");
         }
         if path.starts_with("crates/server/src/http/") {
@@ -100,7 +101,9 @@ fn wire_names_stop_at_the_edge() {
             if edge.iter().any(|edge| path.starts_with(edge)) {
                 continue;
             }
-            for name in ["blockStatus", "\"_id\"", "\"RC\"", "\"RM\"", "roomID", "memberProperties", "isSuperuser", "avatarUrl"] {
+            for name in
+                ["blockStatus", "\"_id\"", "\"RC\"", "\"RM\"", "roomID", "memberProperties", "isSuperuser", "avatarUrl"]
+            {
                 assert!(!text.contains(name), "{path} knows the wire's {name}");
             }
         }
@@ -128,7 +131,10 @@ fn files_have_one_subject() {
             let lines = text.lines().count();
             assert!(lines <= 600, "{path} has {lines} lines: look for the second subject in it");
             let name = Path::new(&path).file_stem().unwrap_or_default();
-            assert!(!["utils", "util", "helpers", "misc"].iter().any(|vague| name == *vague), "{path}: name the subject");
+            assert!(
+                !["utils", "util", "helpers", "misc"].iter().any(|vague| name == *vague),
+                "{path}: name the subject"
+            );
         }
     }
 }
@@ -174,8 +180,10 @@ fn an_exception_has_a_reason() {
 fn migrations_are_numbered_alike() {
     let names = |store: &str| -> Vec<String> {
         let folder = format!("crates/store/migrations/{store}");
-        let mut names: Vec<String> =
-            files(&folder, ".sql").into_iter().map(|(path, _)| path.rsplit('/').next().unwrap_or_default().to_owned()).collect();
+        let mut names: Vec<String> = files(&folder, ".sql")
+            .into_iter()
+            .map(|(path, _)| path.rsplit('/').next().unwrap_or_default().to_owned())
+            .collect();
         names.sort();
         names
     };

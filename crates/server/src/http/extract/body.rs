@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Inbound, form};
 use crate::errors::{ApiError, rows};
@@ -70,8 +71,12 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         [b'{', ..] if !is_deep(bytes) && !has_nul(bytes) => bytes,
         _ => return Err(rows::INVALID_BODY.into()),
     };
-    // Checked here, because what is skipped is not looked at.
+    // Checked here, because in fields that are skipped nobody looks: that all is UTF-8, and that no
+    // escape stands for half a character.
     let text = std::str::from_utf8(bytes).map_err(|_| rows::INVALID_BODY)?;
+    if ["\\ud", "\\uD"].iter().any(|surrogate| text.contains(surrogate)) {
+        serde_json::from_str::<Value>(text).map_err(|_| rows::INVALID_BODY)?;
+    }
     serde_json::from_str(text)
         .map_err(|error| if error.is_data() { wrong(error.to_string()) } else { ApiError::Row(rows::INVALID_BODY) })
 }
@@ -178,7 +183,7 @@ async fn too_large(mut body: axum::body::Body, idle: Duration) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Map, Value, json};
+    use serde_json::{Map, json};
 
     #[derive(Debug, serde::Deserialize)]
     struct Given {
@@ -203,7 +208,10 @@ mod tests {
             assert_eq!(code(parse(Some("application/json"), body.as_bytes())), "INVALID_BODY", "{body}");
         }
         assert_eq!(code(parse(Some("application/json"), b"{\"a\":\"\xff\"}")), "INVALID_BODY");
-        assert!(parse::<Given>(None, b"{\"unknown\":\"\xff\"}").is_err(), "nor in what is skipped");
+        for skipped in [&b"{\"unknown\":\"\xff\"}"[..], b"{\"unknown\":\"\\uD800\"}", b"{\"unknown\":\"\\u0000\"}"] {
+            assert!(parse::<Given>(None, skipped).is_err(), "in what is skipped: {skipped:?}");
+        }
+        assert!(parse::<Given>(None, b"{\"unknown\":\"\\ud83d\\ude00 \\ud55c\"}").is_ok());
         assert_eq!(code(parse(Some("application/xml"), b"<a/>")), "UNSUPPORTED_MEDIA_TYPE");
         assert!(parse::<Given>(None, b"[\"a\"]").is_err(), "a struct is not read from an array");
         assert!(parse::<Given>(None, b"{\"name\":1}").is_err());
