@@ -273,11 +273,23 @@ impl Chat {
         (api_key_hash, api_key_tail, client_key): (String, String, String),
         now_ms: i64,
     ) -> Result<(Tx, AppRow)> {
-        let number = tx.apps().await?.iter().map(|app| app.number).max().unwrap_or(0) + 1;
-        let row = AppRow { number, id, api_key_hash, api_key_tail, client_key, created_ms: now_ms };
-        if !tx.insert_app(&row).await? {
-            return Err(Error::AppExists(format!("an app named {}, or with one of these keys, exists already", row.id)));
+        let mut row = AppRow { number: 0, id, api_key_hash, api_key_tail, client_key, created_ms: now_ms };
+        loop {
+            let apps = tx.apps().await?;
+            let same = |app: &AppRow| {
+                app.id == row.id || app.api_key_hash == row.api_key_hash || app.client_key == row.client_key
+            };
+            if apps.iter().any(same) {
+                let why = format!("an app named {}, or with one of these keys, exists already", row.id);
+                return Err(Error::AppExists(why));
+            }
+            // If somebody else takes the number at this moment, the next one is tried.
+            row.number = apps.iter().map(|app| app.number).max().unwrap_or(0) + 1;
+            if tx.insert_app(&row).await? {
+                break;
+            }
         }
+        let number = row.number;
         let mut tx = tx.of_app(number);
         tx.put_user(&platform(now_ms)).await?;
         Ok((tx, row))
@@ -287,7 +299,11 @@ impl Chat {
     pub async fn ensure_app(&self, id: AppId, api_key: &str, client_key: &str) -> Result<Arc<App>> {
         let known = self.store.apps().await?.into_iter().find(|app| app.id == id);
         match known {
-            None => self.create_app(id, api_key, client_key).await,
+            None => match self.create_app(id.clone(), api_key, client_key).await {
+                // Another server that starts at this moment may have made it.
+                Err(Error::AppExists(why)) => self.app_with_keys(&id, api_key, client_key).await?.ok_or(Error::AppExists(why)),
+                made => made,
+            },
             Some(row) if row.api_key_hash == self.hash("api-key", api_key) && row.client_key == client_key => {
                 Ok(Arc::new(App::from(row)))
             }
@@ -308,6 +324,12 @@ impl Chat {
                 "app {id} exists with other keys; to replace its API key run `banter app rotate-key {id}`"
             ))),
         }
+    }
+
+    async fn app_with_keys(&self, id: &AppId, api_key: &str, client_key: &str) -> Result<Option<Arc<App>>> {
+        let hash = self.hash("api-key", api_key);
+        let same = |app: &AppRow| app.id == *id && app.api_key_hash == hash && app.client_key == client_key;
+        Ok(self.store.apps().await?.into_iter().find(same).map(|row| Arc::new(App::from(row))))
     }
 
     /// Gives an app another API key; the old one ends at once. An app without keys gets a client key

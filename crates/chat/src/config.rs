@@ -73,11 +73,15 @@ impl Chat {
         {
             return Ok(filter);
         }
-        let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or_default() };
+        let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).map_err(|_| corrupt())? };
         let filter = Arc::new(build(&value)?);
         self.words.write().unwrap_or_else(PoisonError::into_inner).insert(app, (text, filter.clone()));
         Ok(filter)
     }
+}
+
+fn corrupt() -> Error {
+    Error::Store(banter_store::Error::Corrupt("the sensitive words are not JSON".to_owned()))
 }
 
 fn build(value: &Value) -> Result<WordFilter> {

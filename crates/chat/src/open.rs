@@ -1,5 +1,7 @@
 //! An act under way: the transaction, who acts in it, and what it leaves behind.
 
+use std::collections::BTreeSet;
+
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::moderation::{Act, Actor, Denied, Facts, decide};
 use banter_domain::record::{Action, Entry, Topic};
@@ -20,6 +22,8 @@ pub(crate) struct Open<'a> {
     pub(crate) entered: Option<Entered>,
     /// The moment of the act, milliseconds.
     pub(crate) now_ms: i64,
+    /// Who joined or made a room in this act.
+    noted: BTreeSet<UserId>,
     /// What of the kept answers this act outdates.
     outdates: Vec<Shown>,
     /// Only in a build that takes locks away, to see their tests fail: facts from before the lock.
@@ -49,7 +53,7 @@ impl Chat {
             }
             Who::User { .. } | Who::Platform { on_behalf_of: None } => None,
         };
-        Ok(Open { chat: self, caller, tx, entered, now_ms, outdates: Vec::new(), stale })
+        Ok(Open { chat: self, caller, tx, entered, now_ms, noted: BTreeSet::new(), outdates: Vec::new(), stale })
     }
 }
 
@@ -64,7 +68,20 @@ impl Open<'_> {
 
     /// Locks a room. Errors: [`Error::NoRoom`].
     pub(crate) async fn lock_room(&mut self, id: &RoomId) -> Result<LockedRoom> {
-        self.tx.lock_room(id).await?.ok_or(Error::NoRoom)
+        let room = self.tx.lock_room(id).await?.ok_or(Error::NoRoom)?;
+        self.move_on();
+        Ok(room)
+    }
+
+    /// After a lock was waited for: the act takes place now and not when it was asked for, or a reader
+    /// of "what changed since" could miss it.
+    pub(crate) fn move_on(&mut self) {
+        self.now_ms = self.now_ms.max(self.chat.now());
+    }
+
+    /// Notes that somebody joined or made a room.
+    pub(crate) fn note(&mut self, user: &UserId) {
+        self.noted.insert(user.clone());
     }
 
     /// Judges an act of the caller in a locked room, and returns how he stands there.
@@ -153,7 +170,11 @@ impl Open<'_> {
     }
 
     /// Commits. What the act outdates is dropped before, and nothing older can be kept after.
-    pub(crate) async fn done(self) -> Result<()> {
+    pub(crate) async fn done(mut self) -> Result<()> {
+        // In one order, so that two acts that note the same people do not wait for each other.
+        for user in std::mem::take(&mut self.noted) {
+            self.tx.note_room(&user, self.now_ms).await?;
+        }
         let _changing = (!self.outdates.is_empty()).then(|| self.chat.kept.changing(&self.outdates));
         Ok(self.tx.commit().await?)
     }

@@ -75,9 +75,11 @@ impl Chat {
     }
 
     /// Makes or changes many users, all or none. Errors as [`Chat::save_user`].
-    pub async fn save_users(&self, caller: &Caller, users: Vec<(UserId, UserChange)>) -> Result<usize> {
+    pub async fn save_users(&self, caller: &Caller, mut users: Vec<(UserId, UserChange)>) -> Result<usize> {
         let count = users.len();
         let mut open = self.begin(caller).await?;
+        // In one order, so that two calls that name the same people do not wait for each other.
+        users.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (id, change) in users {
             open.save_user(id, change).await?;
         }
@@ -233,7 +235,12 @@ impl Chat {
         user.kind = UserKind::Group;
         user.profile.nickname = Some(words.mask(&nickname).into_owned());
         user.profile.avatar_url = avatar_url;
-        open.tx.put_user(&user).await?;
+        if !open.tx.insert_user(&user).await? {
+            return Err(Error::GroupExists);
+        }
+        open.event(Topic::User, None, Some(&id), None).await?;
+        let app = open.app();
+        open.outdates([Shown::User(app, id.clone())]);
         let mut distinct: Vec<UserId> = Vec::new();
         for member in members {
             if !distinct.contains(&member) {
@@ -267,8 +274,14 @@ impl Open<'_> {
             return Err(Error::BadUser);
         }
         let words = self.words().await?;
-        let known = self.tx.lock_user(&id).await?;
-        let mut user = known.unwrap_or_else(|| new_user(id, self.now_ms));
+        let mut user = match self.tx.lock_user(&id).await? {
+            Some(known) => known,
+            None => {
+                // If somebody else makes him at this moment, what he writes is kept.
+                let new = new_user(id.clone(), self.now_ms);
+                if self.tx.insert_user(&new).await? { new } else { self.tx.lock_user(&id).await?.unwrap_or(new) }
+            }
+        };
         if let Some(nickname) = change.nickname {
             user.profile.nickname = Some(words.mask(&nickname).into_owned());
         }
@@ -307,7 +320,7 @@ impl Open<'_> {
             updated_ms: self.now_ms,
             expires_ms: grant.expires_ms,
         };
-        Ok(self.tx.put_token(&hash.0, &row).await?)
+        if self.tx.put_token(&hash.0, &row).await? { Ok(()) } else { Err(Error::TokenTaken) }
     }
 
     async fn note_revoked(&mut self, id: &UserId, count: usize) -> Result<()> {

@@ -104,6 +104,8 @@ pub struct Standing {
     pub role: Option<Role>,
     /// In the room, by himself or through a user group.
     pub member: bool,
+    /// In it through a user group and not by himself.
+    pub in_group_only: bool,
     /// Shut out of the room.
     pub banned: bool,
     /// In a direct room: either side has blocked the other.

@@ -100,7 +100,7 @@ fn standings() -> Vec<Standing> {
             for banned in BOTH {
                 for blocked in BOTH {
                     for hidden in BOTH {
-                        standings.push(Standing { role, member, banned, blocked, hidden });
+                        standings.push(Standing { role, member, banned, blocked, hidden, in_group_only: false });
                     }
                 }
             }

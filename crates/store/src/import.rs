@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use crate::read::map_text;
 use crate::rooms::LockedRoom;
 use crate::sql::binds;
-use crate::{Result, Tx};
+use crate::{EngineKind, Result, Tx};
 
 /// A message that was written elsewhere.
 #[derive(Debug, Clone)]
@@ -113,6 +113,15 @@ impl Tx {
                 (total, last) = (total + 1, Some(seq));
             }
             last_ms = created_ms.max(last_ms);
+        }
+        if self.view.kind == EngineKind::Postgres {
+            // Its search index knows messages by their places, which are new.
+            for text in [
+                "UPDATE messages SET indexed = 0 WHERE app = $1 AND room = $2 AND gone = 0",
+                "DELETE FROM search WHERE app = $1 AND room = $2",
+            ] {
+                self.view.session.put(text, binds![app, &id]).await?;
+            }
         }
         let room = &mut locked.room;
         (room.last_seq, room.last_count, room.total, room.last_message) = (seq, count, total, last);

@@ -29,32 +29,21 @@ fn member(row: &mut Row, from: usize, id: UserId) -> Result<Member> {
     })
 }
 
-/// The columns [`member`] reads, of a table spelt `m`. A mark counts what is read, the deleted among
-/// it; what was deleted behind it is no longer unread either. `gone`: is anything deleted here?
-fn member_columns(gone: bool) -> String {
-    let count = |mark: &str| {
-        if gone {
-            format!(
-                "{mark} + (SELECT count(*) FROM messages g WHERE g.app = m.app AND g.room = m.room AND g.gone = 1
-                    AND g.counts = 1 AND g.count_no > {mark})"
-            )
-        } else {
-            mark.to_owned()
-        }
-    };
-    format!(
-        "m.manager, {}, m.read_message, {}, m.shown_message, m.properties",
-        count("m.read_count"),
-        count("m.shown_count")
-    )
+const MEMBER: &str = "m.manager, m.read_count, m.read_message, m.shown_count, m.shown_message, m.properties";
+
+/// A mark counts what is read, the deleted among it; what was deleted behind it is not unread either.
+fn without_gone(member: &mut Member, gone: &[i64]) {
+    for mark in [&mut member.read, &mut member.shown_read] {
+        let behind = gone.len() - gone.partition_point(|count_no| *count_no <= mark.count);
+        mark.count += i64::try_from(behind).unwrap_or(i64::MAX);
+    }
 }
 
 impl View {
     /// Everyone in a room, in the order they came, with profiles; user groups with their people.
     pub async fn members(&mut self, room: &RoomId) -> Result<Vec<MemberSeen>> {
-        let columns = member_columns(self.gone_after(room, 0).await? > 0);
         let text = format!(
-            "SELECT {USER}, {columns} FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
+            "SELECT {USER}, {MEMBER} FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
              WHERE m.app = $1 AND m.room = $2 AND m.member = 1 ORDER BY m.joined_ms, m.user_id"
         );
         let mut seen = Vec::new();
@@ -66,6 +55,11 @@ impl View {
                 groups.push(user.profile.id.clone());
             }
             seen.push(MemberSeen { member, user, group: Vec::new() });
+        }
+        let lowest = seen.iter().map(|seen| seen.member.read.count.min(seen.member.shown_read.count)).min();
+        let gone = self.gone(room, lowest.unwrap_or(i64::MAX)).await?;
+        for seen in &mut seen {
+            without_gone(&mut seen.member, &gone);
         }
         if !groups.is_empty() {
             let text = format!(
@@ -115,10 +109,32 @@ impl View {
 
     /// What the room remembers of one user; also of one who is in it through a user group.
     pub async fn member(&mut self, room: &RoomId, id: &UserId) -> Result<Option<Member>> {
-        let columns = member_columns(self.gone_after(room, 0).await? > 0);
-        let text = format!("SELECT {columns} FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = $3");
+        let text = format!("SELECT {MEMBER} FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = $3");
         let rows = self.session.rows(&text, binds![self.app, room, id]).await?;
-        rows.into_iter().next().map(|mut row| member(&mut row, 0, id.clone())).transpose()
+        let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+        let mut member = member(&mut row, 0, id.clone())?;
+        let gone = self.gone(room, member.read.count.min(member.shown_read.count)).await?;
+        without_gone(&mut member, &gone);
+        Ok(Some(member))
+    }
+
+    /// The deleted counting messages behind a mark, by their counts.
+    async fn gone(&mut self, room: &RoomId, mark: i64) -> Result<Vec<i64>> {
+        let text = "SELECT count_no FROM messages WHERE app = $1 AND room = $2 AND gone = 1 AND counts = 1
+            AND count_no > $3 ORDER BY count_no";
+        let rows = self.session.rows(text, binds![self.app, room, mark]).await?;
+        rows.into_iter().map(|row| row.int(0)).collect()
+    }
+
+    /// How far a user has read, himself or, if he is in the room through user groups alone, they.
+    pub async fn read_mark(&mut self, room: &RoomId, id: &UserId) -> Result<Option<i64>> {
+        let text = "SELECT COALESCE((SELECT read_count FROM members WHERE app = $1 AND room = $2 AND user_id = $3
+                    AND left_ms IS NULL),
+                (SELECT MAX(gm.read_count) FROM group_members g JOIN members gm
+                    ON gm.app = g.app AND gm.room = $2 AND gm.user_id = g.grp AND gm.member = 1
+                    WHERE g.app = $1 AND g.user_id = $3))";
+        let rows = self.session.rows(text, binds![self.app, room, id]).await?;
+        rows.first().map_or(Ok(None), |row| row.int_opt(0))
     }
 
     /// How many counting messages behind a mark are deleted.
@@ -133,10 +149,6 @@ impl View {
     pub async fn outlook(&mut self, room: &Room, id: &UserId) -> Result<Outlook> {
         let standing = self.standing(&room.id, id).await?;
         let text = "SELECT
-                COALESCE((SELECT read_count FROM members WHERE app = $1 AND room = $2 AND user_id = $3),
-                    (SELECT MAX(gm.read_count) FROM group_members g JOIN members gm
-                        ON gm.app = g.app AND gm.room = $2 AND gm.user_id = g.grp AND gm.member = 1
-                        WHERE g.app = $1 AND g.user_id = $3)),
                 (SELECT pref FROM members WHERE app = $1 AND room = $2 AND user_id = $3),
                 (SELECT shown_created_ms FROM members WHERE app = $1 AND room = $2 AND user_id = $3),
                 EXISTS (SELECT 1 FROM mutes WHERE app = $1 AND user_id = $3 AND room = $2),
@@ -145,7 +157,7 @@ impl View {
                     AND lifted_ms IS NULL)";
         let rows = self.session.rows(text, binds![self.app, &room.id, id]).await?;
         let mut row = rows.into_iter().next().unwrap_or(Row(Vec::new()));
-        let read = row.int_opt(0)?;
+        let read = self.read_mark(&room.id, id).await?;
         let did_block_ms = match room.kind.pair().and_then(|pair| pair.other(id)) {
             None => None,
             Some(other) => {
@@ -161,12 +173,12 @@ impl View {
         Ok(Outlook {
             standing,
             unread,
-            mentioned: row.int_opt(4)?.is_some_and(|count| read.is_some_and(|read| count > read)),
-            muted: row.flag(3)?,
-            pref: row.text_opt(1)?.map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
+            mentioned: row.int_opt(3)?.is_some_and(|count| read.is_some_and(|read| count > read)),
+            muted: row.flag(2)?,
+            pref: row.text_opt(0)?.map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
             did_block_ms,
-            was_banned_ms: if room.kind.is_direct() { None } else { row.int_opt(5)? },
-            created_ms: row.int_opt(2)?.unwrap_or(room.created_ms),
+            was_banned_ms: if room.kind.is_direct() { None } else { row.int_opt(4)? },
+            created_ms: row.int_opt(1)?.unwrap_or(room.created_ms),
         })
     }
 }
@@ -181,8 +193,8 @@ impl Tx {
         let text = "INSERT INTO members (app, room, user_id, member, manager, hidden, joined_ms, read_count, shown_count)
             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $7)
             ON CONFLICT (app, room, user_id) DO UPDATE SET member = 1, manager = $4, hidden = $5, joined_ms = $6,
-                read_count = CASE WHEN members.left_ms IS NULL THEN members.read_count ELSE $7 END,
-                shown_count = CASE WHEN members.left_ms IS NULL THEN members.shown_count ELSE $7 END,
+                read_count = CASE WHEN members.member = 1 THEN members.read_count ELSE $7 END,
+                shown_count = CASE WHEN members.member = 1 THEN members.shown_count ELSE $7 END,
                 left_ms = NULL";
         let values = binds![self.view.app, &room.room.id, id, place.manager, place.hidden, at_ms, room.room.last_count];
         self.view.session.put(text, values).await
@@ -197,11 +209,12 @@ impl Tx {
         Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id, at_ms]).await? > 0)
     }
 
-    /// Lets the blocked side of a hidden room see it, as if it were made now (R-09).
-    pub async fn reveal(&mut self, room: &LockedRoom, id: &UserId, at_ms: i64) -> Result<()> {
+    /// Lets the side a room was hidden from see it, as if it were made now (R-09). False: it was not
+    /// hidden from him.
+    pub async fn reveal(&mut self, room: &LockedRoom, id: &UserId, at_ms: i64) -> Result<bool> {
         let text = "UPDATE members SET hidden = 0, member = 1, left_ms = NULL, shown_created_ms = $4, joined_ms = $4
             WHERE app = $1 AND room = $2 AND user_id = $3 AND hidden = 1";
-        self.view.session.put(text, binds![self.view.app, &room.room.id, id, at_ms]).await
+        Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id, at_ms]).await? > 0)
     }
 
     /// Makes a member a manager, or a plain member again. False: he is not in the room.
@@ -232,7 +245,7 @@ impl Tx {
             VALUES ($1, $2, $3, 0, $7, CAST($4 AS BIGINT), CAST($5 AS TEXT),
                 CASE WHEN $6 = 1 THEN CAST($4 AS BIGINT) ELSE 0 END,
                 CASE WHEN $6 = 1 THEN CAST($5 AS TEXT) END)
-            ON CONFLICT (app, room, user_id) DO UPDATE SET
+            ON CONFLICT (app, room, user_id) DO UPDATE SET left_ms = NULL,
                 read_count = GREATEST(CAST($4 AS BIGINT), members.read_count),
                 read_message = CASE WHEN members.read_message IS NULL OR CAST($5 AS TEXT) > members.read_message
                     THEN CAST($5 AS TEXT) ELSE members.read_message END,

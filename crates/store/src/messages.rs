@@ -36,6 +36,8 @@ pub struct NewMessage {
     pub counts: bool,
     /// Sent past a block or ban (R-16).
     pub forced: bool,
+    /// The sender is in the room through a user group alone: his own mark may have to be made.
+    pub from_group: bool,
     /// Now, milliseconds.
     pub now_ms: i64,
 }
@@ -286,9 +288,19 @@ impl Tx {
         self.view.session.put(text, values).await?;
         if new.counts {
             // What one writes one has read, and so has everything before it.
-            let text = "UPDATE members SET read_count = $4, read_message = $5, shown_count = $4, shown_message = $5
-                WHERE app = $1 AND room = $2 AND user_id = $3";
-            self.view.session.put(text, binds![app, &room.id, &new.sender, room.last_count, new.id]).await?;
+            let text = if new.from_group {
+                "INSERT INTO members (app, room, user_id, member, joined_ms, read_count, read_message, shown_count,
+                        shown_message)
+                    VALUES ($1, $2, $3, 0, $6, CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS TEXT))
+                    ON CONFLICT (app, room, user_id) DO UPDATE SET left_ms = NULL, read_count = CAST($4 AS BIGINT),
+                        read_message = CAST($5 AS TEXT), shown_count = CAST($4 AS BIGINT), shown_message = CAST($5 AS TEXT)"
+            } else {
+                "UPDATE members SET read_count = $4, read_message = $5, shown_count = $4, shown_message = $5
+                    WHERE app = $1 AND room = $2 AND user_id = $3"
+            };
+            let mut values = binds![app, &room.id, &new.sender, room.last_count, new.id];
+            values.extend(new.from_group.then_some(Value::Int(at_ms)));
+            self.view.session.put(text, values).await?;
         }
         for user in &new.mentions {
             let text = "INSERT INTO mentions (app, user_id, room, seq, count_no) VALUES ($1, $2, $3, $4, $5)
@@ -317,9 +329,29 @@ impl Tx {
         self.view.session.put(text, values).await
     }
 
+    /// Forgets who was named in a message and what was said to it: it was taken back.
+    pub async fn forget_echoes(&mut self, room: &LockedRoom, message: &Message) -> Result<()> {
+        let app = self.view.app;
+        let text = "DELETE FROM reactions WHERE app = $1 AND message = $2";
+        self.view.session.put(text, binds![app, message.id]).await?;
+        let text = "DELETE FROM mentions WHERE app = $1 AND room = $2 AND seq = $3";
+        self.view.session.put(text, binds![app, &room.room.id, message.seq]).await
+    }
+
+    /// Notes whom an edited message names.
+    pub async fn name_users(&mut self, room: &LockedRoom, message: &Message, users: &[UserId]) -> Result<()> {
+        for user in users {
+            let text = "INSERT INTO mentions (app, user_id, room, seq, count_no)
+                SELECT app, CAST($4 AS TEXT), room, seq, count_no FROM messages WHERE app = $1 AND room = $2 AND id = $3
+                ON CONFLICT DO NOTHING";
+            self.view.session.put(text, binds![self.view.app, &room.room.id, message.id, user]).await?;
+        }
+        Ok(())
+    }
+
     /// Notes that something about a message changed (a pin, a reaction).
     pub async fn touch_message(&mut self, room: &LockedRoom, id: ObjectId, now_ms: i64) -> Result<()> {
-        let text = "UPDATE messages SET updated_ms = $4 WHERE app = $1 AND room = $2 AND id = $3";
+        let text = "UPDATE messages SET updated_ms = GREATEST(updated_ms, $4) WHERE app = $1 AND room = $2 AND id = $3";
         self.view.session.put(text, binds![self.view.app, &room.room.id, id, now_ms]).await
     }
 
@@ -390,12 +422,16 @@ impl Tx {
                 WHERE app = $1 AND room = $2)",
             EngineKind::Postgres => "DELETE FROM search WHERE app = $1 AND room = $2",
         };
-        for text in [
-            forget,
-            "DELETE FROM reactions WHERE app = $1 AND message IN (SELECT id FROM messages WHERE app = $1 AND room = $2)",
-            "DELETE FROM mentions WHERE app = $1 AND room = $2",
-            "DELETE FROM messages WHERE app = $1 AND room = $2",
-        ] {
+        let reactions = "DELETE FROM reactions WHERE app = $1
+            AND message IN (SELECT id FROM messages WHERE app = $1 AND room = $2)";
+        let mentions = "DELETE FROM mentions WHERE app = $1 AND room = $2";
+        let messages = "DELETE FROM messages WHERE app = $1 AND room = $2";
+        let texts = match self.view.kind {
+            // The index of one names messages by their number; the other's is locked after messages.
+            EngineKind::Sqlite => [forget, reactions, mentions, messages],
+            EngineKind::Postgres => [reactions, mentions, messages, forget],
+        };
+        for text in texts {
             self.view.session.put(text, binds![self.view.app, &locked.room.id]).await?;
         }
         Ok(())

@@ -203,11 +203,11 @@ impl Tx {
         Ok(Some(Relation { updated_ms: at_ms, lifted_ms: Some(at_ms), ..known }))
     }
 
-    /// The pair has a new room: its blocks are shown there from now on.
-    pub async fn move_blocks(&mut self, pair: &Pair, room: &LockedRoom) -> Result<()> {
-        let [low, high] = pair.both();
+    /// A blocker sees the pair's room: his block is shown there from now on, made when he may know.
+    pub async fn move_block(&mut self, pair: &Pair, blocker: &UserId, room: &LockedRoom, made_ms: i64) -> Result<()> {
+        let Some(blockee) = pair.other(blocker) else { return Ok(()) };
         let text = "UPDATE relations SET room = $4, room_created_ms = $5 WHERE app = $1 AND kind = 'block'
-            AND ((blocker = $2 AND blockee = $3) OR (blocker = $3 AND blockee = $2))";
-        self.view.session.put(text, binds![self.view.app, low, high, &room.id, room.created_ms]).await
+            AND blocker = $2 AND blockee = $3";
+        self.view.session.put(text, binds![self.view.app, blocker, blockee, &room.id, made_ms]).await
     }
 }

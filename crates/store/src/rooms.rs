@@ -54,13 +54,13 @@ const STANDING: &str = "SELECT r.owner, m.member, m.manager, m.hidden,
         EXISTS (SELECT 1 FROM group_members g JOIN members gm
             ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
             WHERE g.app = r.app AND g.user_id = $3),
-        EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban' AND b.room = r.id
-            AND b.blockee = $3 AND b.lifted_ms IS NULL),
-        r.kind = 'direct' AND (r.low = $3 OR r.high = $3) AND (
-            EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = r.low
-                AND b.blockee = r.high AND b.lifted_ms IS NULL)
-            OR EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = r.high
-                AND b.blockee = r.low AND b.lifted_ms IS NULL)),
+        r.kind <> 'direct' AND EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban'
+            AND b.room = r.id AND b.blockee = $3 AND b.lifted_ms IS NULL),
+        r.kind = 'direct' AND (
+            EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = $3
+                AND b.blockee IN (r.low, r.high) AND b.lifted_ms IS NULL)
+            OR EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block'
+                AND b.blocker IN (r.low, r.high) AND b.blockee = $3 AND b.lifted_ms IS NULL)),
         r.kind = 'direct' AND m.user_id IS NULL AND EXISTS (SELECT 1 FROM members h WHERE h.app = r.app
             AND h.room = r.id AND h.hidden = 1)
     FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
@@ -79,8 +79,11 @@ fn standing(row: &mut Row, user: &UserId) -> Result<Standing> {
             (false, false) => None,
         },
         member,
+        in_group_only: member && !own,
         banned: row.flag(5)?,
-        blocked: row.flag(6)?,
+        // One of the two may be a user group: then a block with any of its people holds here too. It is
+        // nothing to those who are not in the room.
+        blocked: row.flag(6)? && (member || row.int_opt(1)?.is_some()),
         // Hidden from one of the two, it is hidden from everybody who is not in it: a second
         // account, or a friend, could tell him (R-09).
         hidden: row.int_opt(3)? == Some(1) || row.flag(7)?,
@@ -92,6 +95,16 @@ fn standing(row: &mut Row, user: &UserId) -> Result<Standing> {
 pub struct LockedRoom {
     /// The room as it is under the lock, kept in step with what is written through it.
     pub(crate) room: Room,
+    /// A direct room that one of its two does not see yet (R-09).
+    pub(crate) concealed: bool,
+}
+
+impl LockedRoom {
+    /// Is it a direct room that one of its two does not see yet (R-09)?
+    #[must_use]
+    pub fn is_concealed(&self) -> bool {
+        self.concealed
+    }
 }
 
 impl std::ops::Deref for LockedRoom {
@@ -120,8 +133,8 @@ impl LockedPair {
 }
 
 fn locked(rows: Vec<Row>) -> Result<Option<LockedRoom>> {
-    let row = rows.into_iter().next();
-    Ok(row.map(|mut row| room(&mut row, 0)).transpose()?.map(|room| LockedRoom { room }))
+    let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+    Ok(Some(LockedRoom { room: room(&mut row, 0)?, concealed: row.flag(ROOM_COLUMNS)? }))
 }
 
 /// What a new room begins with.
@@ -175,10 +188,10 @@ impl View {
              FROM (SELECT app, room FROM members WHERE app = $1 AND user_id = $2 AND member = 1 AND hidden = 0
                    UNION
                    SELECT gm.app, gm.room FROM group_members g JOIN members gm
-                    ON gm.app = g.app AND gm.user_id = g.grp AND gm.member = 1
+                    ON gm.app = g.app AND gm.user_id = g.grp AND gm.member = 1 AND gm.hidden = 0
                     WHERE g.app = $1 AND g.user_id = $2) mine
              JOIN rooms r ON r.app = mine.app AND r.id = mine.room
-             LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $2
+             LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $2 AND m.left_ms IS NULL
              WHERE r.frozen = 0) q"
         );
         let mut own = Vec::new();
@@ -225,7 +238,11 @@ impl Tx {
             });
         }
         let lock = if sabotage::removed(Lock::Room) { "" } else { " FOR UPDATE" };
-        let text = format!("SELECT {ROOM} FROM rooms r WHERE r.app = $1 AND r.id = $2{lock}");
+        let text = format!(
+            "SELECT {ROOM}, r.kind = 'direct' AND EXISTS (SELECT 1 FROM members h WHERE h.app = r.app AND h.room = r.id
+                AND h.hidden = 1)
+             FROM rooms r WHERE r.app = $1 AND r.id = $2{lock}"
+        );
         statements.push(Statement { text: text.into(), binds: binds![app, id] });
         statements
     }
@@ -244,6 +261,20 @@ impl Tx {
         let mut rows = self.view.session.rows(text, binds![app, low, high]).await?;
         let room = rows.first_mut().map_or(Ok(None), |row| row.room_id_opt(0))?;
         Ok(LockedPair { pair: pair.clone(), room })
+    }
+
+    /// Locks the pairs of a user with others, so that what is read of blocks between them stays true
+    /// until this transaction ends. Where all writes wait for each other anyway it has nothing to do.
+    pub async fn lock_pairs(&mut self, user: &UserId, others: &[UserId]) -> Result<()> {
+        if self.view.kind == EngineKind::Postgres {
+            let mut pairs: Vec<Pair> = others.iter().filter_map(|other| Pair::of(user, other)).collect();
+            pairs.sort();
+            pairs.dedup();
+            for pair in &pairs {
+                self.lock_pair(pair).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Says which room is the pair's.
@@ -284,12 +315,16 @@ impl Tx {
         if self.view.session.run(text, values).await? == 0 {
             return Ok(None);
         }
+        let made = LockedRoom { room: new.clone(), concealed: false };
+        if new.kind.is_direct() {
+            return Ok(Some(made));
+        }
         // A ban outlives its room, and holds again in a new one of the same id (R-14).
         let again = "UPDATE relations SET listed = 1, room_created_ms = $3, room_kind = $4
             WHERE app = $1 AND room = $2 AND kind = 'ban' AND lifted_ms IS NULL";
         let values = binds![self.view.app, &new.id, new.created_ms, new.kind.name()];
         self.view.session.put(again, values).await?;
-        Ok(Some(LockedRoom { room: new.clone() }))
+        Ok(Some(made))
     }
 
     /// Writes what a room is called and shows, who owns it, and whether it is frozen or closed.

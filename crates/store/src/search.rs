@@ -60,9 +60,9 @@ impl Tx {
         let kind = self.view.kind;
         let text = match kind {
             EngineKind::Sqlite => "SELECT app, room, seq, kind, text, body, number FROM messages WHERE indexed = 0 LIMIT $1",
-            // Several nodes index at once; each takes rows the others left.
+            // Who searches waits for whoever indexes already, and then finds what he wrote.
             EngineKind::Postgres => "SELECT app, room, seq, kind, text, body, seq FROM messages WHERE indexed = 0
-                ORDER BY app, room, seq LIMIT $1 FOR UPDATE SKIP LOCKED",
+                ORDER BY app, room, seq LIMIT $1 FOR UPDATE",
         };
         let rows = self.view.session.rows(text, binds![limit]).await?;
         let more = i64::try_from(rows.len()).unwrap_or(limit) >= limit;

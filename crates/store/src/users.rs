@@ -264,6 +264,32 @@ impl Tx {
         rows.into_iter().next().map(entered).transpose()
     }
 
+    /// Locks the rows of users, in one order, and returns those who exist.
+    pub async fn lock_users(&mut self, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let text = format!("SELECT {USER} FROM users u WHERE u.app = $1 AND u.id = ANY($2) ORDER BY u.id FOR UPDATE");
+        let rows = self.view.session.rows(&text, binds![self.view.app, ids]).await?;
+        rows.into_iter()
+            .map(|mut row| user(&mut row, 0))
+            .map(|user| user.map(|user| (user.profile.id.clone(), user)))
+            .collect()
+    }
+
+    /// Writes a user if there is none of this id. False: there is one.
+    pub async fn insert_user(&mut self, user: &User) -> Result<bool> {
+        let text = "INSERT INTO users (app, id, kind, created_ms, updated_ms, fold) VALUES ($1, $2, $3, $4, $4, '')
+            ON CONFLICT DO NOTHING";
+        let kind = if user.kind == UserKind::Group { "group" } else { "person" };
+        let values = binds![self.view.app, &user.profile.id, kind, user.created_ms];
+        if self.view.session.run(text, values).await? == 0 {
+            return Ok(false);
+        }
+        self.put_user(user).await?;
+        Ok(true)
+    }
+
     /// Locks a user's row against others who change it. `None`: no such user.
     pub async fn lock_user(&mut self, id: &UserId) -> Result<Option<User>> {
         let text = format!("SELECT {USER} FROM users u WHERE u.app = $1 AND u.id = $2 FOR UPDATE");
@@ -343,13 +369,13 @@ impl Tx {
         self.view.session.put(text, binds![self.view.app, group, user]).await
     }
 
-    /// Writes a token, new or bound again.
-    pub async fn put_token(&mut self, hash: &str, token: &TokenRow) -> Result<()> {
+    /// Writes a token, new or bound again to the same user. False: it is another's.
+    pub async fn put_token(&mut self, hash: &str, token: &TokenRow) -> Result<bool> {
         let text = "INSERT INTO tokens (app, hash, user_id, created_ms, updated_ms, expires_ms)
             VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (app, hash) DO UPDATE SET user_id = $3, updated_ms = $5, expires_ms = $6";
+            ON CONFLICT (app, hash) DO UPDATE SET updated_ms = $5, expires_ms = $6 WHERE tokens.user_id = $3";
         let values = binds![self.view.app, hash, &token.user, token.created_ms, token.updated_ms, token.expires_ms];
-        self.view.session.put(text, values).await
+        Ok(self.view.session.run(text, values).await? > 0)
     }
 
     /// Deletes all tokens of a user, or the one with this hash, and returns them.

@@ -3,7 +3,7 @@
 use banter_domain::id::{Pair, RoomId, UserId};
 use banter_domain::moderation::{Act, Actor, Denied, Facts, decide};
 use banter_domain::room::{RoomKind, Standing};
-use banter_store::{LockedRoom, Place};
+use banter_store::LockedRoom;
 use serde_json::Value;
 
 use super::Words;
@@ -48,60 +48,74 @@ pub struct BatchDone {
     pub denied: Vec<Denied>,
 }
 
+/// How often a part of a batch is tried that the database asks to try again.
+const TRIES: usize = 3;
+
 /// So many recipients share one transaction: a long batch does not hold up everybody else.
 const AT_ONCE: usize = 50;
 
 impl Chat {
     /// Sends to many. The refused are skipped and counted; the answer follows the commit of all
     /// . Errors: [`Error::NoUser`] (no such sender).
-    pub async fn send_batch(&self, caller: &Caller, batch: Batch) -> Result<BatchDone> {
+    pub async fn send_batch(&self, caller: &Caller, mut batch: Batch) -> Result<BatchDone> {
         let id = self.new_id().to_string();
         let (mut refused, mut denied) = (0, Vec::new());
-        let mut paras = batch.paras;
+        let mut paras = std::mem::take(&mut batch.paras);
         // Locks are taken in one order, whoever sends to whom.
         paras.sort_by(|one, other| (&one.room, &one.receiver).cmp(&(&other.room, &other.receiver)));
         for some in paras.chunks(AT_ONCE) {
-            let mut open = self.begin(caller).await?;
-            let speaker = open.speaker(batch.sender.clone(), batch.force).await?;
-            let words = open.clean(batch.words.clone()).await?;
-            let mut order: Vec<&Para> = some.iter().collect();
-            order.sort_by_key(|para| para.room.is_some());
-            for para in order {
-                let words = open.clean(filled(&words, &para.fills)).await?;
-                let sent = match open.room_of_para(&speaker, para).await {
-                    Ok(Some(mut room)) => {
-                        let standing = open.standing_in_batch(&room, &speaker, para).await?;
-                        open.write((&mut room, standing), &speaker, words, Some(&id)).await.map(drop)
+            for tries_left in (0..TRIES).rev() {
+                match self.send_some(caller, &batch, some, &id).await {
+                    Ok(why) => {
+                        refused += why.len();
+                        denied.extend(why.into_iter().flatten());
+                        break;
                     }
-                    Ok(None) => Err(Error::NoRoom),
-                    Err(error) => Err(error),
-                };
-                match sent {
-                    Ok(()) => {}
-                    // A fault is never counted as a refusal.
-                    Err(Error::Store(fault)) => return Err(Error::Store(fault)),
-                    Err(Error::TokenGone) => return Err(Error::TokenGone),
-                    Err(error) => {
-                        refused += 1;
-                        denied.extend(if let Error::Denied(why) = error { Some(why) } else { None });
-                    }
+                    // It left nothing behind, and those before it are sent: they are not sent again.
+                    Err(Error::Store(banter_store::Error::TryAgain(_))) if tries_left > 0 => {}
+                    Err(error) => return Err(error),
                 }
             }
-            open.done().await?;
         }
         Ok(BatchDone { id, count: paras.len(), refused, denied })
+    }
+
+    /// Sends to some recipients in one transaction, and returns why others were refused.
+    async fn send_some(
+        &self,
+        caller: &Caller,
+        batch: &Batch,
+        some: &[Para],
+        id: &str,
+    ) -> Result<Vec<Option<Denied>>> {
+        let mut refused = Vec::new();
+        let mut open = self.begin(caller).await?;
+        let speaker = open.speaker(batch.sender.clone(), batch.force).await?;
+        let words = open.clean(batch.words.clone()).await?;
+        for para in some {
+            let words = open.clean(filled(&words, &para.fills)).await?;
+            let sent = match open.room_of_para(&speaker, para).await {
+                Ok(Some(mut room)) => {
+                    let standing = open.tx.standing(&room.id, &speaker.user.profile.id).await?;
+                    open.write((&mut room, standing), &speaker, words, Some(id)).await.map(drop)
+                }
+                Ok(None) => Err(Error::NoRoom),
+                Err(error) => Err(error),
+            };
+            match sent {
+                Ok(()) => {}
+                // A fault is never counted as a refusal.
+                Err(error @ (Error::Store(_) | Error::TokenGone)) => return Err(error),
+                Err(Error::Denied(why)) => refused.push(Some(why)),
+                Err(_) => refused.push(None),
+            }
+        }
+        open.done().await?;
+        Ok(refused)
     }
 }
 
 impl Open<'_> {
-    /// How the speaker stands in a recipient's room. Where the platform speaks to a pair in his name,
-    /// a room that a block once made, and that he may speak in again, is there for him.
-    async fn standing_in_batch(&mut self, room: &LockedRoom, speaker: &Speaker, para: &Para) -> Result<Standing> {
-        let standing = self.tx.standing(&room.id, &speaker.user.profile.id).await?;
-        let shown = standing.hidden && para.room.is_none() && self.caller.is_platform();
-        Ok(if shown { Standing { hidden: false, member: true, ..standing } } else { standing })
-    }
-
     /// The room of one recipient, locked. `None`: there is none, and none may be made.
     async fn room_of_para(&mut self, speaker: &Speaker, para: &Para) -> Result<Option<LockedRoom>> {
         if let Some(room) = &para.room {
@@ -114,12 +128,10 @@ impl Open<'_> {
             return Ok(None);
         }
         let mut pair = self.tx.lock_pair(&pair).await?;
-        if let Some(room) = self.room_of_pair(&mut pair).await? {
-            return Ok(Some(room));
-        }
+        let known = self.room_of_pair(&mut pair).await?;
         // A user sends to rooms he has (Q16); only the platform makes new ones.
         if !self.caller.is_platform() {
-            return Ok(None);
+            return Ok(known);
         }
         // A room is made only for a message that may be said in it.
         let kind = RoomKind::Direct(pair.pair().clone());
@@ -128,10 +140,13 @@ impl Open<'_> {
             && !self.tx.blocked_with(sender, std::slice::from_ref(receiver)).await?.is_empty();
         let standing = Standing { member: true, blocked, ..Default::default() };
         decide(Act::Send, Facts { actor: speaker.actor, room: &wanted, standing, author: false })?;
-        let room = self.make_pair_room(&mut pair).await?;
-        for member in pair.pair().both() {
-            self.tx.insert_member(&room, member, Place::default(), self.now_ms).await?;
-        }
+        let room = match known {
+            Some(room) => room,
+            None => self.make_pair_room(&mut pair).await?,
+        };
+        // What a block once hid or who once left: with these words both are there.
+        self.show_to_both(&room).await?;
+        self.seat(&room, sender).await?;
         Ok(Some(room))
     }
 }

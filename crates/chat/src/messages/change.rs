@@ -30,11 +30,12 @@ impl Chat {
             return Err(Error::NoMessage);
         }
         let Words { kind, text, body, mentions, .. } = open.clean(words).await?;
-        let mut whole = old.body;
+        let mut whole = old.body.clone();
         whole.extend(body);
         if !mentions.is_empty() {
             whole.insert("mentions".to_owned(), mentioned(&mentions));
         }
+        open.tx.name_users(&room, &old, &mentions).await?;
         let change = MessageChange {
             sender: old.sender.profile.id,
             kind: kind.unwrap_or(old.kind),
@@ -62,7 +63,7 @@ impl Chat {
             return Err(Error::NoMessage);
         }
         let change = MessageChange {
-            sender: if caller.is_platform() { old.sender.profile.id } else { caller.user() },
+            sender: if caller.is_platform() { old.sender.profile.id.clone() } else { caller.user() },
             kind: Kind::Recall.name().to_owned(),
             text: Value::from(""),
             body: Map::new(),
@@ -70,6 +71,7 @@ impl Chat {
             edited_ms: None,
         };
         open.tx.change_message(&room, id, &change).await?;
+        open.tx.forget_echoes(&room, &old).await?;
         open.changed(room, id).await
     }
 

@@ -40,6 +40,7 @@ impl Chat {
         let speaker = open.speaker(sender, force).await?;
         let sender = speaker.user.profile.id.clone();
         let (mut room, standing) = open.tx.lock_room_for(room, &sender).await?.ok_or(Error::NoRoom)?;
+        open.move_on();
         let words = open.clean(words).await?;
         let message = open.write((&mut room, standing), &speaker, words, None).await?;
         open.done().await?;
@@ -105,14 +106,8 @@ impl Open<'_> {
             None => None,
             Some(id) => self.tx.message(room, id).await?.map(|quoted| Message { reply: None, ..quoted }),
         };
-        if let Some(pair) = room.kind.pair().cloned()
-            && room.total == 0
-        {
-            // With a first message a room that a block made is there for both.
-            for member in pair.both() {
-                self.tx.reveal(room, member, self.now_ms).await?;
-            }
-        }
+        // With a message a room that a block made is there for both.
+        self.show_to_both(room).await?;
         let mut body = words.body;
         if !words.mentions.is_empty() {
             body.insert("mentions".to_owned(), mentioned(&words.mentions));
@@ -128,6 +123,7 @@ impl Open<'_> {
             batch: batch.map(str::to_owned),
             counts: true,
             forced: speaker.force,
+            from_group: standing.member && standing.in_group_only,
             now_ms: self.now_ms,
         };
         let (seq, at_ms) = self.tx.insert_message(room, &new).await?;

@@ -76,13 +76,14 @@ impl Open<'_> {
     ) -> Result<(LockedRoom, i64)> {
         if let Some(room) = self.room_of_pair(pair).await? {
             // Made by the other side's block: for this side it is made now.
-            self.tx.reveal(&room, blocker, self.now_ms).await?;
+            self.show(&room, blocker).await?;
             let made_ms = self.tx.outlook(&room, blocker).await?.created_ms;
             return Ok((room, made_ms));
         }
         let room = self.make_pair_room(pair).await?;
         self.tx.insert_member(&room, blocker, Place::default(), self.now_ms).await?;
         self.tx.insert_member(&room, blockee, Place { hidden: true, ..Place::default() }, self.now_ms).await?;
+        self.tx.move_block(pair.pair(), blocker, &room, room.created_ms).await?;
         let made_ms = room.created_ms;
         Ok((room, made_ms))
     }
@@ -112,10 +113,35 @@ impl Open<'_> {
             },
         };
         self.tx.set_pair_room(pair, Some(&made.id)).await?;
-        self.tx.move_blocks(pair.pair(), &made).await?;
-        let [low, high] = pair.pair().both().map(Clone::clone);
-        self.outdates([low, high].map(|user| Shown::MadeBy(self.caller.app.number, user)));
         Ok(made)
+    }
+
+    /// Lets one of the two see a room that was hidden from him, as if it were made now; his own block
+    /// is shown there from then on.
+    pub(crate) async fn show(&mut self, room: &LockedRoom, user: &UserId) -> Result<()> {
+        if room.is_concealed() && self.tx.reveal(room, user, self.now_ms).await? {
+            self.show_block_in(room, user, self.now_ms).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets both see a room.
+    pub(crate) async fn show_to_both(&mut self, room: &LockedRoom) -> Result<()> {
+        let pair = room.kind.pair().filter(|_| room.is_concealed()).cloned();
+        for user in pair.iter().flat_map(Pair::both) {
+            self.show(room, user).await?;
+        }
+        Ok(())
+    }
+
+    /// The block that a user holds in a pair is shown in the pair's room, which he sees.
+    pub(crate) async fn show_block_in(&mut self, room: &LockedRoom, user: &UserId, made_ms: i64) -> Result<()> {
+        if let Some(pair) = room.kind.pair().cloned() {
+            self.tx.move_block(&pair, user, room, made_ms).await?;
+            let app = self.app();
+            self.outdates([Shown::MadeBy(app, user.clone())]);
+        }
+        Ok(())
     }
 
     async fn note_block(&mut self, action: Action, relation: &Relation, held_ms: Option<i64>) -> Result<()> {

@@ -34,6 +34,7 @@ impl Chat {
     /// [`Error::NoUser`], refusals.
     pub async fn add_members(&self, caller: &Caller, id: &RoomId, users: Vec<UserId>, say: bool) -> Result<RoomSeen> {
         let mut open = self.begin(caller).await?;
+        open.hold_pairs(&users).await?;
         let mut room = open.lock_room(id).await?;
         open.judge(Act::Invite, &room).await?;
         let brought = open.bring(&mut room, &users).await?;
@@ -79,11 +80,29 @@ impl Chat {
 }
 
 impl Open<'_> {
+    /// Holds the pairs of the caller with those he would bring, before any room: whether a block stands
+    /// between them stays as it is read. The platform is kept apart from nobody.
+    pub(super) async fn hold_pairs(&mut self, users: &[UserId]) -> Result<()> {
+        if self.caller.actor() == Actor::Platform {
+            return Ok(());
+        }
+        let mut all = users.to_vec();
+        all.extend(self.tx.group_members(users).await?.into_values().flatten());
+        let caller = self.caller.user();
+        self.tx.lock_pairs(&caller, &all).await?;
+        self.move_on();
+        Ok(())
+    }
+
     /// Brings users into a room that takes them, and returns who came. Errors: [`Error::NoUser`],
     /// refusals.
     pub(crate) async fn bring(&mut self, room: &mut LockedRoom, users: &[UserId]) -> Result<Vec<UserId>> {
         let (actor, caller) = (self.caller.actor(), self.caller.user());
-        let known = self.tx.users(users).await?;
+        // Held until the end: nobody is brought who is deleted meanwhile. With the caller, since all who
+        // are noted at the end must be locked in one order.
+        let mut held = users.to_vec();
+        held.push(caller.clone());
+        let known = self.tx.lock_users(&held).await?;
         let groups: Vec<UserId> =
             known.values().filter(|user| user.kind == UserKind::Group).map(|user| user.profile.id.clone()).collect();
         let in_groups = self.tx.group_members(&groups).await?;
@@ -109,7 +128,7 @@ impl Open<'_> {
         }
         for user in &brought {
             self.tx.insert_member(room, user, Place::default(), self.now_ms).await?;
-            self.tx.note_room(user, self.now_ms).await?;
+            self.note(user);
             self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(user), None).await?;
         }
         Ok(brought)
@@ -121,7 +140,7 @@ impl Open<'_> {
         let stranger = room.kind.pair().is_some_and(|pair| !pair.has(&caller));
         may_change_room(Facts { actor, room, standing, author: false }, stranger)?;
         self.tx.insert_member(room, &caller, Place::default(), self.now_ms).await?;
-        self.tx.note_room(&caller, self.now_ms).await?;
+        self.note(&caller);
         self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(&caller), None).await?;
         if say && shows_reading(standing) {
             self.say(room, Kind::JoinRoom, &caller, std::slice::from_ref(&caller)).await?;
@@ -137,6 +156,7 @@ impl Open<'_> {
         sender: &UserId,
         about: &[UserId],
     ) -> Result<ObjectId> {
+        self.show_to_both(room).await?;
         let known = self.tx.users(about).await?;
         let name = |id: &UserId| {
             let nickname = known.get(id).and_then(|user| user.profile.nickname.clone());
@@ -167,6 +187,7 @@ impl Open<'_> {
             batch: None,
             counts: false,
             forced: false,
+            from_group: false,
             now_ms: self.now_ms,
         };
         let (seq, _) = self.tx.insert_message(room, &new).await?;

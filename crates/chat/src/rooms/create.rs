@@ -2,7 +2,7 @@
 
 use banter_domain::id::{Pair, RoomId, UserId};
 use banter_domain::message::Kind;
-use banter_domain::moderation::{Act, Denied};
+use banter_domain::moderation::{Act, Actor, Denied};
 use banter_domain::record::Topic;
 use banter_domain::room::{Room, RoomKind, RoomSeen, Standing};
 use banter_store::{LockedRoom, Place};
@@ -18,6 +18,7 @@ impl Chat {
     /// makes. Errors: [`Error::RoomExists`], [`Error::NoUser`], [`Error::BadRoomKind`], refusals.
     pub async fn create_room(&self, caller: &Caller, new: NewRoom) -> Result<RoomSeen> {
         let mut open = self.begin(caller).await?;
+        open.hold_pairs(&new.members).await?;
         let (mut room, members) = match new.kind.unwrap_or(NewKind::Group) {
             NewKind::Direct => {
                 let pair = open.pair_for(&new)?;
@@ -29,7 +30,12 @@ impl Chat {
             NewKind::Group => (open.make_room(&new, RoomKind::Group).await?, new.members.clone()),
             NewKind::Custom => (open.make_room(&new, RoomKind::Custom).await?, new.members.clone()),
         };
-        let brought = open.bring(&mut room, &members).await?;
+        let brought = if room.kind.is_direct() {
+            open.seat(&room, &caller.user()).await?;
+            members
+        } else {
+            open.bring(&mut room, &members).await?
+        };
         open.welcome(&mut room, brought, new.system_message).await?;
         let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
         open.done().await?;
@@ -40,6 +46,7 @@ impl Chat {
     /// [`Chat::create_room`] and [`Chat::join`].
     pub async fn open_room(&self, caller: &Caller, new: NewRoom) -> Result<RoomSeen> {
         let mut open = self.begin(caller).await?;
+        open.hold_pairs(&new.members).await?;
         let room = match new.kind.unwrap_or(NewKind::Group) {
             NewKind::Direct => open.open_direct(&new).await?,
             NewKind::Group => open.open_group(&new, RoomKind::Group).await?,
@@ -113,7 +120,7 @@ impl Open<'_> {
             self.tx.insert_member(&room, &owner, Place::default(), self.now_ms).await?;
         }
         let maker = self.caller.user();
-        self.tx.note_room(&maker, self.now_ms).await?;
+        self.note(&maker);
         self.event(Topic::Room, Some((&room.id, room.last_seq)), Some(&maker), None).await?;
         Ok(room)
     }
@@ -144,7 +151,7 @@ impl Open<'_> {
                 blockers.push(member.clone());
             }
         }
-        if !hidden || blockers.contains(&self.caller.user()) {
+        if !hidden || room.last_seq > 0 || blockers.contains(&self.caller.user()) {
             return Err(Error::RoomExists);
         }
         let fresh = self.chat.timeless_room_id();
@@ -156,7 +163,8 @@ impl Open<'_> {
 
     /// Says that people came, if that is wanted and there are any.
     async fn welcome(&mut self, room: &mut LockedRoom, brought: Vec<UserId>, say: bool) -> Result<()> {
-        if say && !brought.is_empty() {
+        // In a direct room it would be a first word to the other side.
+        if say && !brought.is_empty() && !room.kind.is_direct() {
             let by = room.owner.clone().unwrap_or_else(|| self.caller.user());
             self.say(room, Kind::AddMembers, &by, &brought).await?;
         }
@@ -173,7 +181,20 @@ impl Open<'_> {
                 return self.enter(room, standing, new.system_message).await;
             }
         }
-        let mut room = self.make_room(new, kind).await?;
+        let mut room = match self.make_room(new, kind).await {
+            Ok(room) => room,
+            // Somebody else made it in the meantime: then it is there to be joined.
+            Err(Error::RoomExists) => {
+                let id = new.id.as_ref().ok_or(Error::RoomExists)?;
+                let room = self.lock_room(id).await?;
+                let standing = self.standing_of_caller(&room).await?;
+                if standing.hidden || room.kind.is_direct() {
+                    return Err(Error::RoomExists);
+                }
+                return self.enter(room, standing, new.system_message).await;
+            }
+            Err(error) => return Err(error),
+        };
         let standing = self.tx.standing(&room.id, &caller).await?;
         if standing.banned {
             return Err(Denied::Banned.into());
@@ -227,12 +248,18 @@ impl Open<'_> {
                 let made = self.make_room(new, RoomKind::Direct(pair.pair().clone())).await?;
                 if known.is_none() {
                     self.tx.set_pair_room(&mut pair, Some(&made.id)).await?;
-                    self.tx.move_blocks(pair.pair(), &made).await?;
                 }
                 made
             }
         };
-        self.enter_direct(room).await
+        let room = self.enter_direct(room).await?;
+        if pair.room.as_ref() == Some(&room.id) {
+            for user in pair.pair().both() {
+                let made_ms = self.tx.outlook(&room, user).await?.created_ms;
+                self.show_block_in(&room, user, made_ms).await?;
+            }
+        }
+        Ok(room)
     }
 
     async fn hidden_from_somebody(&mut self, room: &LockedRoom) -> Result<bool> {
@@ -245,21 +272,29 @@ impl Open<'_> {
         Ok(false)
     }
 
-    /// One of the two comes (back) to a direct room; from now on both see it. The other one
-    /// comes back too, unless a block stands between them.
+    /// One of the two comes (back) to a direct room; from now on both see it.
     async fn enter_direct(&mut self, room: LockedRoom) -> Result<LockedRoom> {
         let caller = self.caller.user();
+        self.show_to_both(&room).await?;
+        self.seat(&room, &caller).await?;
+        self.note(&caller);
+        Ok(room)
+    }
+
+    /// Both of a direct room are in it (again). Where a block stands between them, the other one's
+    /// place is hidden from him until something is said: he is not brought anywhere, and whoever
+    /// looks at the room is told nothing of the block.
+    pub(crate) async fn seat(&mut self, room: &LockedRoom, opener: &UserId) -> Result<()> {
         let pair = room.kind.pair().cloned().ok_or(Error::BadRoomKind)?;
         for member in pair.both() {
-            let theirs = self.tx.standing(&room.id, member).await?;
-            if theirs.hidden {
-                self.tx.reveal(&room, member, self.now_ms).await?;
-            } else if !theirs.member && (*member == caller || !theirs.blocked) {
-                self.tx.insert_member(&room, member, Place::default(), self.now_ms).await?;
+            if !self.tx.standing(&room.id, member).await?.member {
+                let hidden = member != opener
+                    && self.caller.actor() != Actor::Platform
+                    && !self.tx.blocked_with(opener, std::slice::from_ref(member)).await?.is_empty();
+                self.tx.insert_member(room, member, Place { hidden, ..Place::default() }, self.now_ms).await?;
             }
         }
-        self.tx.note_room(&caller, self.now_ms).await?;
-        Ok(room)
+        Ok(())
     }
 
     pub(super) async fn standing_of_caller(&mut self, room: &LockedRoom) -> Result<Standing> {

@@ -63,6 +63,7 @@ impl Chat {
         let user = caller.user();
         let mark = match message {
             None => {
+                // All there is; deleted messages among it do not matter.
                 let last = open.tx.last_messages(std::slice::from_ref(&*room)).await?.remove(id);
                 ReadMark { count: room.last_count, message: last.map(|last| last.id) }
             }
@@ -71,6 +72,9 @@ impl Chat {
                 ReadMark { count: count.min(room.last_count), message: Some(message) }
             }
         };
+        // Never back, also where so far only his user group remembers how far.
+        let before = open.tx.read_mark(id, &user).await?.unwrap_or(0);
+        let mark = ReadMark { count: mark.count.max(before), ..mark };
         let shown = shows_reading(standing);
         open.tx.set_read(&room, &user, mark, shown, open.now_ms).await?;
         let now = open.tx.member(id, &user).await?.map_or(mark, |member| member.read);

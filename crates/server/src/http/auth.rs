@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderName};
 use banter_chat::{App, Caller, Who};
 use banter_domain::id::UserId;
+use banter_domain::moderation::Act;
 
 use super::Edge;
 use super::connections::Connection;
@@ -84,7 +85,8 @@ async fn platform(edge: &Edge, route: &Route, key: &str, client_id: Option<&str>
     let strangers_get = if route.auth == Auth::ApiKey { route.strangers_get } else { rows::INVALID_API_KEY };
     let app = edge.chat.app_of_api_key(key).await?.ok_or(strangers_get)?;
     edge.limits.count(app.number)?;
-    let on_behalf_of = client_id.map(UserId::parse).transpose()?;
+    // Whoever runs the app acts for nobody (rest.md 0.2): a backend may send the header always.
+    let on_behalf_of = client_id.filter(|_| route.act != Act::Operate).map(UserId::parse).transpose()?;
     Ok((app, Who::Platform { on_behalf_of }))
 }
 

@@ -154,12 +154,15 @@ impl Connection {
     }
 
     /// How much longer a client with so much patience to use up may take. `None`: it is used up.
-    /// Only waiting for a request uses it up; over HTTP/2 the library looks after that itself.
+    /// Waiting for a request uses it up; so does, ten times slower, a client that takes nothing of
+    /// what is written. Over HTTP/2 the library looks after that itself.
     pub(crate) fn patience_left(&self, patience: Duration) -> Option<Duration> {
         let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-        if self.in_hand.load(Ordering::Relaxed) > 0 || is(&self.stuck) || is(&self.http2) {
+        let stuck = is(&self.stuck);
+        if is(&self.http2) || (!stuck && self.in_hand.load(Ordering::Relaxed) > 0) {
             return Some(patience);
         }
+        let patience = if stuck { patience.saturating_mul(10) } else { patience };
         let until = Duration::from_millis(self.waiting_ms.load(Ordering::Relaxed)).saturating_add(patience);
         let left = until.checked_sub((self.all.senses.elapsed)()).filter(|left| !left.is_zero());
         self.too_slow.store(left.is_none(), Ordering::Relaxed);
@@ -264,9 +267,9 @@ mod tests {
         drop(in_hand);
         assert_eq!((left(105), connection.is_owed_a_word()), (Some(5), false));
         connection.wrote(false);
-        assert_eq!(left(200), Some(10), "the client does not take its answer");
+        assert_eq!((left(200), left(205)), (Some(5), None), "the client takes nothing of its answer");
         connection.wrote(true);
-        assert_eq!((left(205), left(210), connection.is_owed_a_word()), (Some(5), None, false));
+        assert_eq!((left(210), left(215), connection.is_owed_a_word()), (Some(5), None, false));
         drop(connection.heard(Version::HTTP_2));
         assert_eq!(left(500), Some(10));
     }

@@ -245,12 +245,28 @@ const FIELDS: [(&str, &str); 10] = [
     ("updatedAt", "updated_ms"),
 ];
 
+/// Does a filter use nothing but the operators this endpoint documents (rest.md 2.3)?
+fn is_documented(filter: &Value) -> bool {
+    const OPERATORS: [&str; 12] =
+        ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$regex", "$options", "$in", "$nin", "$exists", "$type"];
+    filter.as_object().is_none_or(|fields| {
+        fields.iter().all(|(field, test)| {
+            let tests = test.as_object();
+            !field.starts_with('$')
+                && tests.is_none_or(|tests| tests.keys().all(|name| OPERATORS.contains(&name.as_str())))
+        })
+    })
+}
+
 /// `GET /admin/clients`
 async fn list(State(edge): State<Edge>, Caller(caller): Caller, query: Query) -> Result<Response, ApiError> {
     let filter = match query.one("q")? {
         None | Some("") => None,
         Some(text) => {
             let filter = serde_json::from_str::<Value>(text).map_err(|_| rows::INVALID_FILTER)?;
+            if !is_documented(&filter) {
+                return Err(rows::INVALID_FILTER.into());
+            }
             Some(Filter::parse(&filter).map_err(|_| rows::INVALID_FILTER)?.renamed(&FIELDS))
         }
     };

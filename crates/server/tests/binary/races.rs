@@ -4,7 +4,7 @@
 //! Nothing here waits for a time: a round goes on when messages have arrived, and ends when every
 //! connection was refused.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -186,8 +186,8 @@ fn is_lost_without(lock: &str, shut: Shut) {
     });
 }
 
-async fn lost_in(sabotaged: &PathBuf, place: &Place, lock: &str, shut: Shut) -> bool {
-    let mut command = command(sabotaged.clone());
+async fn lost_in(sabotaged: &Path, place: &Place, lock: &str, shut: Shut) -> bool {
+    let mut command = command(sabotaged.to_path_buf());
     command.env("BANTER_SABOTAGE", lock);
     let server = Server::start_as(command, place);
     let tries = rounds("BANTER_RACES", 3).max(300);
