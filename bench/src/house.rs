@@ -28,7 +28,7 @@ const HANDS: usize = 64;
 pub(crate) struct Builder {
     /// The binary.
     pub(crate) server: PathBuf,
-    /// The flag that takes the rate limit away, if the server has one.
+    /// What it is told so that nothing but the machine holds it back, as far as it can be told.
     unlimited: Vec<String>,
 }
 
@@ -56,12 +56,14 @@ impl Builder {
             format!("{} cannot be run ({error}); build it first: cargo build --release", server.display())
         })?;
         let help = String::from_utf8_lossy(&help.stdout).into_owned();
-        let flag = help
-            .split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'))
-            .find(|word| word.starts_with("--rate"));
-        let unlimited = flag.map(|flag| vec![flag.to_owned(), "0".to_owned()]).unwrap_or_default();
-        if unlimited.is_empty() {
-            eprintln!("note: `serve --help` names no rate limit; if there is one, figures will fail with 429");
+        let mut unlimited = Vec::new();
+        // No limit of calls; and connections may be silent for as long as a change takes.
+        for (flag, value) in [("--rate-limit", "0"), ("--header-timeout", "600")] {
+            if help.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-')).any(|word| word == flag) {
+                unlimited.extend([flag.to_owned(), value.to_owned()]);
+            } else {
+                eprintln!("note: `serve --help` does not name {flag}");
+            }
         }
         Ok(Self { server: server.to_owned(), unlimited })
     }

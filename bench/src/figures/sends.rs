@@ -125,16 +125,18 @@ fn tell(bench: &mut Bench<'_>, rounds: &mut Rounds, senders: usize, store: &'sta
         if many {
             by_raw = by_raw.aim(Aim::AtLeast(if store == SQLITE { 3.0 } else { 1.0 }));
         }
+        let by_append = figure("appending fsyncs/s", append, ".by-append");
         let by_each = figure("one fsync each/s", one_each, ".by-one-each");
         let by_raw = by_raw
             .detail("sendsRounds", sends.rate.clone())
             .detail("rawRounds", raw.clone())
             .detail("appendRounds", append.clone())
-            .detail("ratioToAppend", median_ratio(&sends.rate, append))
+            .detail("oneEachRounds", one_each.clone())
             .detail("cpuUs", median(&sends.cpu))
             .detail("p50Ms", sends.driven.latency_ms(0.5))
             .detail("p99Ms", sends.driven.latency_ms(0.99));
         bench.report.add(by_raw);
+        bench.report.add(by_append);
         bench.report.add(by_each);
     }
     let [small, big] = sends;

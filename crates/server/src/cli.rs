@@ -190,16 +190,30 @@ fn own_secret(data: &Path, senses: &Senses) -> Result<Secret, Failure> {
     let trouble = |error: io::Error| Failure::Setting(format!("--data {}: {error}", data.display()));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(trouble)?;
     let path = data.join("secret");
-    if !path.exists() && data.join("banter.db").exists() {
-        let why = "the database is there but its secret is not; without it no key or token can be recognised";
-        return Err(Failure::Setting(format!("--data {}: {why}", data.display())));
+    let database = data.join("banter.db");
+    let mut carried = None;
+    if !path.exists() && database.exists() {
+        // A restored backup brings its secret in itself.
+        let note = Store::read_note(&database, SECRET_NOTE).map_err(|error| named("--data", error))?;
+        carried = note.as_deref().and_then(unhex);
+        if carried.is_none() {
+            let why = "the database is there but its secret is not; without it no key or token can be recognised";
+            return Err(Failure::Setting(format!("--data {}: {why}", data.display())));
+        }
     }
+    let restored = carried.is_some();
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(mut file) => {
-            let secret = senses.bytes::<32>()?;
+            let secret = match carried {
+                Some(secret) => secret,
+                None => senses.bytes::<32>()?,
+            };
             file.write_all(&secret).and_then(|()| file.sync_all()).map_err(trouble)?;
             // The name must be as durable as what is stored under its protection.
             fs::File::open(data).and_then(|folder| folder.sync_all()).map_err(trouble)?;
+            if restored {
+                Store::remove_note(&database, SECRET_NOTE).map_err(|error| named("--data", error))?;
+            }
             Ok(Secret(secret))
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -211,6 +225,20 @@ fn own_secret(data: &Path, senses: &Senses) -> Result<Secret, Failure> {
         }
         Err(error) => Err(trouble(error)),
     }
+}
+
+/// Under which name a backup carries the secret it was written under.
+const SECRET_NOTE: &str = "secret";
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]

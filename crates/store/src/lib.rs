@@ -60,6 +60,21 @@ impl Store {
         Ok(Self { engine: Arc::new(engine::sqlite::Sqlite::open_beside(folder)?) })
     }
 
+    /// Lets a copy of the embedded database carry a note (the secret it was written under).
+    pub fn write_note(copy: &Path, name: &str, text: &str) -> Result<()> {
+        engine::sqlite::write_note(copy, name, text)
+    }
+
+    /// The note a database file carries, if any. The file must not be open anywhere.
+    pub fn read_note(database: &Path, name: &str) -> Result<Option<String>> {
+        engine::sqlite::read_note(database, name)
+    }
+
+    /// Takes a note out of a database file. The file must not be open anywhere.
+    pub fn remove_note(database: &Path, name: &str) -> Result<()> {
+        engine::sqlite::remove_note(database, name)
+    }
+
     /// Opens a PostgreSQL database with at most so many connections.
     pub async fn postgres(url: &str, connections: usize) -> Result<Self> {
         Ok(Self { engine: Arc::new(engine::postgres::Postgres::open(url, connections).await?) })

@@ -149,6 +149,8 @@ pub struct OwnRoom {
     pub unread: i64,
     /// When it was made as far as he may know, milliseconds.
     pub created_ms: i64,
+    /// When its newest message was written, milliseconds, and that message.
+    pub last: Option<(i64, ObjectId)>,
     /// His preferences for it, as stored.
     pub pref: serde_json::Map<String, serde_json::Value>,
 }
@@ -184,7 +186,7 @@ impl View {
              FROM (SELECT {ROOM}, COALESCE(m.read_count, (SELECT MAX(gm.read_count) FROM group_members g
                     JOIN members gm ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
                     WHERE g.app = $1 AND g.user_id = $2), 0) AS read_mark, COALESCE(m.pref, '{{}}') AS pref,
-                COALESCE(m.shown_created_ms, r.created_ms) AS shown_ms
+                COALESCE(m.shown_created_ms, r.created_ms) AS shown_ms, lm.id AS last_id, lm.created_ms AS said_ms
              FROM (SELECT app, room FROM members WHERE app = $1 AND user_id = $2 AND member = 1 AND hidden = 0
                    UNION
                    SELECT gm.app, gm.room FROM group_members g JOIN members gm
@@ -192,14 +194,16 @@ impl View {
                     WHERE g.app = $1 AND g.user_id = $2) mine
              JOIN rooms r ON r.app = mine.app AND r.id = mine.room
              LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $2 AND m.left_ms IS NULL
+             LEFT JOIN messages lm ON lm.app = r.app AND lm.room = r.id AND lm.seq = r.last_message
              WHERE r.frozen = 0) q"
         );
         let mut own = Vec::new();
         for mut row in self.session.rows(&text, binds![self.app, user]).await? {
             let room = room(&mut row, 0)?;
-            let unread = (room.last_count - row.int(ROOM_COLUMNS)? - row.int(ROOM_COLUMNS + 3)?).max(0);
+            let unread = (room.last_count - row.int(ROOM_COLUMNS)? - row.int(ROOM_COLUMNS + 5)?).max(0);
             let pref = row.map(ROOM_COLUMNS + 1)?;
-            own.push(OwnRoom { unread, pref, created_ms: row.int(ROOM_COLUMNS + 2)?, room });
+            let last = row.int_opt(ROOM_COLUMNS + 4)?.zip(row.object_id_opt(ROOM_COLUMNS + 3)?);
+            own.push(OwnRoom { unread, pref, created_ms: row.int(ROOM_COLUMNS + 2)?, last, room });
         }
         Ok(own)
     }

@@ -1,6 +1,7 @@
 //! One's own rooms.
 
 
+use banter_domain::id::ObjectId;
 use banter_domain::room::RoomSeen;
 use banter_store::OwnRoom;
 use serde_json::Value;
@@ -30,7 +31,7 @@ impl Chat {
 fn wanted(own: &OwnRoom, query: &RoomsQuery) -> bool {
     let updated = query
         .updated_after_ms
-        .is_none_or(|after| own.created_ms > after || own.room.last_message.is_some() && own.room.last_message_ms > after);
+        .is_none_or(|after| own.created_ms > after || own.last.is_some_and(|(said_ms, _)| said_ms > after));
     let pref = query.pref.as_ref().is_none_or(|filter| filter.matches(&|path| inside(&own.pref, path.as_str())));
     let room = query.filter.as_ref().is_none_or(|filter| filter.matches(&|path| field(own, path.as_str())));
     updated && pref && room
@@ -68,8 +69,8 @@ fn sort(own: &mut [OwnRoom], query: &RoomsQuery) {
         let mut order = unread(other).cmp(&unread(one));
         for (by, descending) in sort {
             let key = |own: &OwnRoom| match by {
-                SortBy::LastMessage => own.room.last_message.map(|_| own.room.last_message_ms),
-                SortBy::CreatedTime => Some(own.created_ms),
+                SortBy::LastMessage => own.last,
+                SortBy::CreatedTime => Some((own.created_ms, ObjectId::first_of(own.created_ms))),
             };
             let next = key(one).cmp(&key(other));
             order = order.then(if *descending { next.reverse() } else { next });

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use banter_store::Store;
 
-use super::{Failure, named, say};
+use super::{Failure, SECRET_NOTE, named, say};
+use crate::clock::hex;
 use crate::config::Backup;
 
 /// Copies the embedded database to a file, in one step: a reader of the file sees the old copy or
@@ -17,8 +18,14 @@ pub(super) async fn run(backup: Backup) -> Result<(), Failure> {
     let mut partial = file.clone().into_os_string();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
+    let secret = std::fs::read(data.join("secret"))
+        .map_err(|error| Failure::Setting(format!("--data {}: its secret: {error}", data.display())))?;
     let store = Store::sqlite_beside(&data).map_err(|error| named("--data", error))?;
+    // An earlier backup may have been cut off.
+    drop(std::fs::remove_file(&partial));
     let written = store.backup(&partial).await.map_err(Failure::from).and_then(|()| {
+        // Without it no key or token in the copy could be recognised.
+        Store::write_note(&partial, SECRET_NOTE, &hex(&secret)).map_err(Failure::from)?;
         std::fs::File::open(&partial)?.sync_all()?;
         Ok(std::fs::rename(&partial, &file)?)
     });
@@ -28,10 +35,9 @@ pub(super) async fn run(backup: Backup) -> Result<(), Failure> {
         return Err(error);
     }
     say(&format!(
-        "{} is a copy of {}; keep {} with it",
+        "{} is a whole copy of {}, its secret with it; to restore, name it banter.db in an empty folder",
         file.display(),
-        data.join("banter.db").display(),
-        data.join("secret").display()
+        data.display()
     ));
     Ok(())
 }

@@ -8,6 +8,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+
 use super::connection::{Role, fault, open, private, sync_folder};
 use crate::{Error, Result};
 
@@ -42,6 +44,36 @@ pub(super) fn copy(database: &Path, to: &Path) -> Result<()> {
             ErrorKind::AlreadyExists => exists(&to),
             _ => trouble(&to, &error),
         })
+}
+
+/// Lets a copy carry something that is not of the database, such as the secret it was written under.
+pub(super) fn write_note(copy: &Path, name: &str, text: &str) -> Result<()> {
+    let write = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
+    let connection = Connection::open(copy).map_err(|error| fault(&error))?;
+    connection.execute(write, [name, text]).map(drop).map_err(|error| fault(&error))
+}
+
+/// What a copy carries, if anything.
+pub(super) fn read_note(copy: &Path, name: &str) -> Result<Option<String>> {
+    let connection = Connection::open(copy).map_err(|error| fault(&error))?;
+    let read = "SELECT value FROM meta WHERE name = ?1";
+    let known: bool = connection
+        .query_row("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", [], |row| row.get(0))
+        .map_err(|error| fault(&error))?;
+    if !known {
+        return Ok(None);
+    }
+    match connection.query_row(read, [name], |row| row.get(0)) {
+        Ok(text) => Ok(Some(text)),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+        Err(error) => Err(fault(&error)),
+    }
+}
+
+/// Takes it out again.
+pub(super) fn remove_note(copy: &Path, name: &str) -> Result<()> {
+    let connection = Connection::open(copy).map_err(|error| fault(&error))?;
+    connection.execute("DELETE FROM meta WHERE name = ?1", [name]).map(drop).map_err(|error| fault(&error))
 }
 
 /// A link, unlike a rename, fails if the name is taken. The partial name is removed afterwards.

@@ -60,6 +60,21 @@ struct Shared {
     _lock: Option<File>,
 }
 
+/// See `backup::write_note`.
+pub(crate) fn write_note(copy: &Path, name: &str, text: &str) -> Result<()> {
+    backup::write_note(copy, name, text)
+}
+
+/// See `backup::read_note`.
+pub(crate) fn read_note(database: &Path, name: &str) -> Result<Option<String>> {
+    backup::read_note(database, name)
+}
+
+/// See `backup::remove_note`.
+pub(crate) fn remove_note(database: &Path, name: &str) -> Result<()> {
+    backup::remove_note(database, name)
+}
+
 impl Sqlite {
     /// Opens the database `banter.db` in a folder, which is created if it is missing, and brings
     /// its tables up to date. Refused while another process has it open.
