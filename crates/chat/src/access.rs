@@ -301,7 +301,9 @@ impl Chat {
         match known {
             None => match self.create_app(id.clone(), api_key, client_key).await {
                 // Another server that starts at this moment may have made it.
-                Err(Error::AppExists(why)) => self.app_with_keys(&id, api_key, client_key).await?.ok_or(Error::AppExists(why)),
+                Err(Error::AppExists(why)) => {
+                    self.app_with_keys(&id, api_key, client_key).await?.ok_or(Error::AppExists(why))
+                }
                 made => made,
             },
             Some(row) if row.api_key_hash == self.hash("api-key", api_key) && row.client_key == client_key => {

@@ -14,7 +14,11 @@ impl Chat {
 
     /// Unread messages by tag, and over all rooms that carry one of them (rest.md 4). `None`: all
     /// tags of the caller's rooms.
-    pub async fn badges_by_tags(&self, caller: &Caller, tags: Option<Vec<String>>) -> Result<(i64, Vec<(String, i64)>)> {
+    pub async fn badges_by_tags(
+        &self,
+        caller: &Caller,
+        tags: Option<Vec<String>>,
+    ) -> Result<(i64, Vec<(String, i64)>)> {
         let own = self.store.view(caller.app.number).await?.own_rooms(&caller.user()).await?;
         let wanted = |tag: &String| tags.as_ref().is_none_or(|tags| tags.contains(tag));
         let mut by_tag: BTreeMap<String, i64> = tags.iter().flatten().map(|tag| (tag.clone(), 0)).collect();

@@ -466,7 +466,8 @@ impl Import<'_> {
             None => {
                 let id = if named { relation.room.clone() } else { pair.computed_room() };
                 let created_ms = self.implied.get(&id).copied().unwrap_or(relation.created_ms);
-                let row = new_room_row(id, RoomKind::Direct(pair.clone()), created_ms);
+                let kind = RoomKind::Direct(pair.clone());
+                let row = banter_domain::room::Room { secret: true, ..new_room_row(id, kind, created_ms) };
                 let Some(room) = self.tx.insert_room(&row).await? else {
                     return self.bad(format!("the room {} cannot be made", row.id));
                 };

@@ -7,7 +7,7 @@ use banter_domain::room::RoomSeen;
 use banter_domain::search::{Term, matches, query_terms};
 use banter_store::{OwnRoom, View};
 
-use crate::rooms::seen;
+use crate::rooms::{RoomsQuery, seen, sort};
 use crate::{Caller, Chat, Result};
 
 /// What is searched for.
@@ -71,6 +71,8 @@ impl Chat {
             query.room.as_ref().is_none_or(|room| own.room.id == *room)
                 && query.tags.iter().all(|tag| own.room.tags.contains(tag))
         });
+        // In the order one lists them, so that nothing but what is in them can move them.
+        sort(&mut own, &RoomsQuery::default());
         let terms = query_terms(&query.keyword);
         let mut found = Vec::new();
         for what in &query.what {
@@ -146,7 +148,8 @@ async fn rooms(
     what: SearchFor,
     query: &SearchQuery,
 ) -> Result<Vec<RoomSeen>> {
-    let holds = |text: &str| matches(text, &query.keyword) || text.to_lowercase().contains(&query.keyword.to_lowercase());
+    let holds =
+        |text: &str| matches(text, &query.keyword) || text.to_lowercase().contains(&query.keyword.to_lowercase());
     let with_member: HashSet<RoomId> = match what {
         SearchFor::RoomMember => {
             let found = view.rooms_with(&caller.user(), &query.keyword).await?;
@@ -157,7 +160,9 @@ async fn rooms(
     let texts = |value: Option<&serde_json::Value>| -> Vec<String> {
         match value {
             Some(serde_json::Value::String(text)) => vec![text.clone()],
-            Some(serde_json::Value::Array(all)) => all.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
+            Some(serde_json::Value::Array(all)) => {
+                all.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+            }
             _ => Vec::new(),
         }
     };

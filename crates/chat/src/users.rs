@@ -110,6 +110,9 @@ impl Chat {
     /// Binds a token in place of all the user has (rest.md 2.4). Errors: [`Error::NoUser`],
     /// [`Error::TokenTaken`].
     pub async fn replace_token(&self, caller: &Caller, id: &UserId, grant: Grant) -> Result<Account> {
+        if id.is_platform() {
+            return Err(Error::BadUser);
+        }
         let mut open = self.begin(caller).await?;
         // Tokens before users, as every act of a user locks them.
         let mut gone: Vec<String> = open.tx.delete_tokens(id, None).await?.into_iter().map(|(hash, _)| hash).collect();
@@ -141,7 +144,11 @@ impl Chat {
         self.access.forget_tokens(caller.app.number, &hashes);
         Ok(rows
             .into_iter()
-            .map(|TokenRow { created_ms, updated_ms, expires_ms, .. }| TokenRecord { created_ms, updated_ms, expires_ms })
+            .map(|TokenRow { created_ms, updated_ms, expires_ms, .. }| TokenRecord {
+                created_ms,
+                updated_ms,
+                expires_ms,
+            })
             .collect())
     }
 

@@ -264,7 +264,9 @@ mod tests {
 
     #[test]
     fn an_id_that_cannot_stand_in_a_path_is_refused() {
-        for (text, why) in [("", BadId::Empty), ("a/b", BadId::Forbidden), ("..", BadId::Forbidden), ("a\0b", BadId::Forbidden)] {
+        for (text, why) in
+            [("", BadId::Empty), ("a/b", BadId::Forbidden), ("..", BadId::Forbidden), ("a\0b", BadId::Forbidden)]
+        {
             assert_eq!(UserId::parse(text), Err(why), "{text:?}");
         }
         assert_eq!(UserId::parse("é".repeat(256)), Err(BadId::TooLong));

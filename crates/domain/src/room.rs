@@ -70,6 +70,9 @@ pub struct Room {
     pub frozen: bool,
     /// Closed: nobody joins or is invited, but by superusers.
     pub closed: bool,
+    /// Made by a block and opened by nobody yet: to outsiders there is no such room, and one that claims
+    /// its id gets it.
+    pub secret: bool,
     /// The last place given out in the room's order.
     pub last_seq: i64,
     /// How many messages ever counted as unread for somebody.

@@ -56,6 +56,7 @@ fn room(kind: RoomKind, owner: Option<&str>) -> Room {
         ext_params: None,
         frozen: false,
         closed: false,
+        secret: false,
         last_seq: 0,
         last_count: 0,
         total: 0,

@@ -100,9 +100,11 @@ impl View {
             ORDER BY user_id";
         let rows = self.session.rows(people, binds![self.app, since]).await?;
         let people = rows.into_iter().map(|mut row| row.user(0)).collect::<Result<_>>()?;
-        let text = "SELECT count(DISTINCT room), count(*) FROM events WHERE app = $1 AND id >= $2 AND topic = 'message'";
+        let text =
+            "SELECT count(DISTINCT room), count(*) FROM events WHERE app = $1 AND id >= $2 AND topic = 'message'";
         let rows = self.session.rows(text, binds![self.app, since]).await?;
-        let (rooms, messages) = rows.first().map_or(Ok((0, 0)), |row| Ok::<_, crate::Error>((row.int(0)?, row.int(1)?)))?;
+        let (rooms, messages) =
+            rows.first().map_or(Ok((0, 0)), |row| Ok::<_, crate::Error>((row.int(0)?, row.int(1)?)))?;
         Ok((people, rooms, messages))
     }
 

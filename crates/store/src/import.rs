@@ -49,7 +49,8 @@ impl Tx {
         let mut written = 0;
         for message in new {
             let updated_ms = message.updated_ms.max(message.created_ms).max(message.message_ms);
-            let text = "INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, message_ms, created_ms,
+            let text =
+                "INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, message_ms, created_ms,
                     updated_ms, edited_ms, count_no, counts)
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14) ON CONFLICT DO NOTHING";
             // A place far behind all others; the room is put in order below.
@@ -126,7 +127,8 @@ impl Tx {
         let room = &mut locked.room;
         (room.last_seq, room.last_count, room.total, room.last_message) = (seq, count, total, last);
         room.last_message_ms = last_ms;
-        let text = "UPDATE rooms SET last_seq = $3, last_count = $4, total = $5, last_message = $6, last_message_ms = $7
+        let text =
+            "UPDATE rooms SET last_seq = $3, last_count = $4, total = $5, last_message = $6, last_message_ms = $7
             WHERE app = $1 AND id = $2";
         self.view.session.put(text, binds![app, &id, seq, count, total, last, last_ms]).await?;
         // Whoever is in the room has read what came from elsewhere, unless the import says less.

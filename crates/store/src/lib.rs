@@ -5,8 +5,8 @@
 //! transaction alone, hold until it ends, and whoever judges, judges while holding them.
 //! Nothing here decides anything.
 
-pub mod engine;
 mod apps;
+pub mod engine;
 mod error;
 mod figures;
 mod filter_sql;
@@ -22,6 +22,7 @@ pub mod sabotage;
 mod search;
 mod search_syntax;
 pub mod sql;
+mod timings;
 mod users;
 
 use std::path::Path;
@@ -35,29 +36,32 @@ pub use lists::ListOf;
 pub use members::Place;
 pub use messages::{Anchor, MessageChange, MessagesQuery, NewMessage, TimeField};
 pub use records::NewEvent;
-pub use search::Hit;
 pub use relations::Saved;
 pub use rooms::{LockedPair, LockedRoom, NewRoomRow, OwnRoom};
+pub use search::Hit;
 pub use sql::EngineKind;
 use sql::{Engine, Session};
+use timings::Timings;
+pub use timings::{Observer, Operation};
 pub use users::{Entered, FoundUsers, REGEX_ROWS, TokenRow};
 
 /// The database of one server.
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<dyn Engine>,
+    timings: Timings,
 }
 
 impl Store {
     /// Opens (or makes) the embedded database in a folder, for this process alone.
     /// Errors: [`Error::Setting`] if another process has it or it is newer than this binary.
     pub fn sqlite(folder: &Path) -> Result<Self> {
-        Ok(Self { engine: Arc::new(engine::sqlite::Sqlite::open(folder)?) })
+        Ok(Self::over(Arc::new(engine::sqlite::Sqlite::open(folder)?)))
     }
 
     /// Opens the embedded database beside a server that has it, to copy it.
     pub fn sqlite_beside(folder: &Path) -> Result<Self> {
-        Ok(Self { engine: Arc::new(engine::sqlite::Sqlite::open_beside(folder)?) })
+        Ok(Self::over(Arc::new(engine::sqlite::Sqlite::open_beside(folder)?)))
     }
 
     /// Lets a copy of the embedded database carry a note (the secret it was written under).
@@ -77,13 +81,18 @@ impl Store {
 
     /// Opens a PostgreSQL database with at most so many connections.
     pub async fn postgres(url: &str, connections: usize) -> Result<Self> {
-        Ok(Self { engine: Arc::new(engine::postgres::Postgres::open(url, connections).await?) })
+        Ok(Self::over(Arc::new(engine::postgres::Postgres::open(url, connections).await?)))
     }
 
     /// A database behind an engine of one's own: for tests that watch what is asked.
     #[must_use]
     pub fn over(engine: Arc<dyn Engine>) -> Self {
-        Self { engine }
+        Self { engine, timings: Timings::default() }
+    }
+
+    /// Tells an observer, the first one given, how long the database takes.
+    pub fn observed_by(&self, observer: Observer) -> bool {
+        self.timings.observed_by(observer)
     }
 
     /// Which database this is.
@@ -94,17 +103,21 @@ impl Store {
 
     /// One moment of an app, to read from.
     pub async fn view(&self, app: i64) -> Result<View> {
-        Ok(View { session: self.engine.read().await?, app, kind: self.engine.kind() })
+        let session = self.timings.time(Operation::BeginRead, self.engine.read()).await?;
+        Ok(View { session, app, kind: self.engine.kind() })
     }
 
     /// As [`Store::view`], for a reader that takes long (a streamed list).
     pub async fn view_long(&self, app: i64) -> Result<View> {
-        Ok(View { session: self.engine.read_long().await?, app, kind: self.engine.kind() })
+        let session = self.timings.time(Operation::BeginRead, self.engine.read_long()).await?;
+        Ok(View { session, app, kind: self.engine.kind() })
     }
 
     /// A transaction over an app. Dropped without [`Tx::commit`], it undoes everything.
     pub async fn change(&self, app: i64) -> Result<Tx> {
-        Ok(Tx { view: View { session: self.engine.write().await?, app, kind: self.engine.kind() } })
+        let session = self.timings.time(Operation::BeginWrite, self.engine.write()).await?;
+        let view = View { session, app, kind: self.engine.kind() };
+        Ok(Tx { view, timings: self.timings.clone() })
     }
 
     /// Returns when everything committed so far is durable: a refusal judged on somebody else's
@@ -129,6 +142,7 @@ pub struct View {
 /// A transaction over one app.
 pub struct Tx {
     view: View,
+    timings: Timings,
 }
 
 impl Tx {
@@ -141,7 +155,7 @@ impl Tx {
 
     /// Makes everything durable; returns only then.
     pub async fn commit(self) -> Result<()> {
-        self.view.session.commit().await
+        self.timings.time(Operation::Commit, self.view.session.commit()).await
     }
 }
 

@@ -33,12 +33,9 @@ fn profile(row: &mut Row, from: usize) -> Result<Profile> {
     let id = row.user(from)?;
     match row.int_opt(from + 3)? {
         None => Ok(Profile::deleted(id)),
-        Some(last_login_ms) => Ok(Profile {
-            id,
-            nickname: row.text_opt(from + 1)?,
-            avatar_url: row.text_opt(from + 2)?,
-            last_login_ms,
-        }),
+        Some(last_login_ms) => {
+            Ok(Profile { id, nickname: row.text_opt(from + 1)?, avatar_url: row.text_opt(from + 2)?, last_login_ms })
+        }
     }
 }
 
@@ -78,9 +75,8 @@ impl View {
             ListOf::Pair(pair, side) => {
                 let [low, high] = pair.both();
                 let (low, high) = (bind(&mut values, low.into()), bind(&mut values, high.into()));
-                let mut condition = format!(
-                    "l.kind = 'block' AND l.blocker IN ({low}, {high}) AND l.blockee IN ({low}, {high})"
-                );
+                let mut condition =
+                    format!("l.kind = 'block' AND l.blocker IN ({low}, {high}) AND l.blockee IN ({low}, {high})");
                 if let Some(side) = side {
                     condition.push_str(&format!(" AND l.blocker = {}", bind(&mut values, side.into())));
                 }
@@ -91,7 +87,8 @@ impl View {
             None => condition.push_str(" AND l.listed = 1"),
             Some(since_ms) => {
                 let since = bind(&mut values, since_ms.into());
-                condition.push_str(&format!(" AND l.updated_ms > {since} AND (l.listed = 1 OR l.lifted_ms IS NOT NULL)"));
+                condition
+                    .push_str(&format!(" AND l.updated_ms > {since} AND (l.listed = 1 OR l.lifted_ms IS NOT NULL)"));
             }
         }
         if let Some(After { updated_ms, id }) = after {

@@ -79,7 +79,8 @@ impl View {
 
     /// The ids of everyone in a room, in the order they came.
     pub async fn member_ids(&mut self, room: &RoomId) -> Result<Vec<UserId>> {
-        let text = "SELECT user_id FROM members WHERE app = $1 AND room = $2 AND member = 1 ORDER BY joined_ms, user_id";
+        let text =
+            "SELECT user_id FROM members WHERE app = $1 AND room = $2 AND member = 1 ORDER BY joined_ms, user_id";
         let rows = self.session.rows(text, binds![self.app, room]).await?;
         rows.into_iter().map(|mut row| row.user(0)).collect()
     }
@@ -190,7 +191,8 @@ fn parsed(text: &str) -> Result<Map<String, Json>> {
 impl Tx {
     /// Brings a user in. What was said before does not count as unread for him.
     pub async fn insert_member(&mut self, room: &LockedRoom, id: &UserId, place: Place, at_ms: i64) -> Result<()> {
-        let text = "INSERT INTO members (app, room, user_id, member, manager, hidden, joined_ms, read_count, shown_count)
+        let text =
+            "INSERT INTO members (app, room, user_id, member, manager, hidden, joined_ms, read_count, shown_count)
             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $7)
             ON CONFLICT (app, room, user_id) DO UPDATE SET member = 1, manager = $4, hidden = $5, joined_ms = $6,
                 read_count = CASE WHEN members.member = 1 THEN members.read_count ELSE $7 END,
@@ -266,7 +268,13 @@ impl Tx {
     }
 
     /// Writes down that somebody's place carries an older message as last read (import only).
-    pub async fn import_read(&mut self, room: &RoomId, id: &UserId, count: i64, message: Option<ObjectId>) -> Result<()> {
+    pub async fn import_read(
+        &mut self,
+        room: &RoomId,
+        id: &UserId,
+        count: i64,
+        message: Option<ObjectId>,
+    ) -> Result<()> {
         let text = "UPDATE members SET read_count = $4, shown_count = $4, read_message = $5, shown_message = $5
             WHERE app = $1 AND room = $2 AND user_id = $3";
         let message = message.map(|id| id.to_string());

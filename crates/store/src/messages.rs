@@ -235,8 +235,11 @@ impl View {
                 message.reactions = reactions.remove(&message.id.to_string()).unwrap_or_default();
                 message.pinned = pinned == Some(message.id);
                 // A quote of another room would carry words to where they were not said.
-                message.reply =
-                    reply.and_then(|id| quotes.get(&id)).filter(|quote| quote.room == message.room).cloned().map(Box::new);
+                message.reply = reply
+                    .and_then(|id| quotes.get(&id))
+                    .filter(|quote| quote.room == message.room)
+                    .cloned()
+                    .map(Box::new);
                 message
             })
             .collect())
@@ -380,8 +383,10 @@ impl Tx {
         let Some(row) = rows.first() else { return Ok(false) };
         let seq = row.int(0)?;
         let forget = match self.view.kind {
-            EngineKind::Sqlite => "DELETE FROM search WHERE rowid = (SELECT number FROM messages
-                WHERE app = $1 AND room = $2 AND seq = $3)",
+            EngineKind::Sqlite => {
+                "DELETE FROM search WHERE rowid = (SELECT number FROM messages
+                WHERE app = $1 AND room = $2 AND seq = $3)"
+            }
             EngineKind::Postgres => "DELETE FROM search WHERE app = $1 AND room = $2 AND seq = $3",
         };
         self.view.session.put(forget, binds![app, &room, seq]).await?;
@@ -418,8 +423,10 @@ impl Tx {
 
     pub(crate) async fn forget_messages(&mut self, locked: &LockedRoom) -> Result<()> {
         let forget = match self.view.kind {
-            EngineKind::Sqlite => "DELETE FROM search WHERE rowid IN (SELECT number FROM messages
-                WHERE app = $1 AND room = $2)",
+            EngineKind::Sqlite => {
+                "DELETE FROM search WHERE rowid IN (SELECT number FROM messages
+                WHERE app = $1 AND room = $2)"
+            }
             EngineKind::Postgres => "DELETE FROM search WHERE app = $1 AND room = $2",
         };
         let reactions = "DELETE FROM reactions WHERE app = $1

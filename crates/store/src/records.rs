@@ -125,7 +125,8 @@ impl Tx {
 
     /// Writes an event into the outbox.
     pub async fn insert_event(&mut self, event: &NewEvent<'_>) -> Result<()> {
-        let text = "INSERT INTO events (app, id, topic, room, seq, user_id, payload) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let text =
+            "INSERT INTO events (app, id, topic, room, seq, user_id, payload) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         let values = binds![
             self.view.app,
             event.id,

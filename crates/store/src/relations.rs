@@ -44,9 +44,8 @@ impl View {
 
     /// The ban of a user from a room, active or lifted, whether or not the room exists.
     pub async fn ban(&mut self, room: &RoomId, blockee: &UserId) -> Result<Option<Relation>> {
-        let text = format!(
-            "SELECT {RELATION} FROM relations WHERE app = $1 AND kind = 'ban' AND room = $2 AND blockee = $3"
-        );
+        let text =
+            format!("SELECT {RELATION} FROM relations WHERE app = $1 AND kind = 'ban' AND room = $2 AND blockee = $3");
         let rows = self.session.rows(&text, binds![self.app, room, blockee]).await?;
         rows.into_iter().next().map(relation).transpose()
     }
@@ -157,7 +156,8 @@ impl Tx {
 
     /// Writes a relation as it is, new or not.
     pub(crate) async fn put_relation(&mut self, saved: &Relation, room_kind: &str, room_created_ms: i64) -> Result<()> {
-        let text = "INSERT INTO relations (app, id, kind, blocker, blockee, room, room_kind, room_created_ms, created_ms,
+        let text =
+            "INSERT INTO relations (app, id, kind, blocker, blockee, room, room_kind, room_created_ms, created_ms,
                 updated_ms, lifted_ms, listed)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             ON CONFLICT (app, id) DO UPDATE SET blocker = $4, room = $6, room_kind = $7, room_created_ms = $8,

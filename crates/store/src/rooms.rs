@@ -11,10 +11,10 @@ use crate::{EngineKind, Error, Result, Tx, View};
 /// The columns [`room`] reads, of a table spelt `r`.
 pub(crate) const ROOM: &str = "r.id, r.kind, r.low, r.high, r.owner, r.name, r.cover, r.description, r.tags, r.webhook,
     r.bot_mode, r.ext_params, r.frozen, r.closed, r.last_seq, r.last_count, r.total, r.last_message,
-    r.last_message_ms, r.pinned, r.created_ms";
+    r.last_message_ms, r.pinned, r.created_ms, r.secret";
 
 /// How many columns [`ROOM`] names.
-pub(crate) const ROOM_COLUMNS: usize = 21;
+pub(crate) const ROOM_COLUMNS: usize = 22;
 
 /// Reads a room from the columns that begin at `from`.
 pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
@@ -46,6 +46,7 @@ pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
         last_message_ms: row.int(from + 18)?,
         pinned: row.object_id_opt(from + 19)?,
         created_ms: row.int(from + 20)?,
+        secret: row.flag(from + 21)?,
     })
 }
 
@@ -61,8 +62,7 @@ const STANDING: &str = "SELECT r.owner, m.member, m.manager, m.hidden,
                 AND b.blockee IN (r.low, r.high) AND b.lifted_ms IS NULL)
             OR EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block'
                 AND b.blocker IN (r.low, r.high) AND b.blockee = $3 AND b.lifted_ms IS NULL)),
-        r.kind = 'direct' AND m.user_id IS NULL AND EXISTS (SELECT 1 FROM members h WHERE h.app = r.app
-            AND h.room = r.id AND h.hidden = 1)
+        r.secret = 1 AND m.user_id IS NULL
     FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
     WHERE r.app = $1 AND r.id = $2";
 
@@ -84,8 +84,8 @@ fn standing(row: &mut Row, user: &UserId) -> Result<Standing> {
         // One of the two may be a user group: then a block with any of its people holds here too. It is
         // nothing to those who are not in the room.
         blocked: row.flag(6)? && (member || row.int_opt(1)?.is_some()),
-        // Hidden from one of the two, it is hidden from everybody who is not in it: a second
-        // account, or a friend, could tell him (R-09).
+        // What a block made is hidden from everybody who is not in it: a second account, or a
+        // friend, could tell the blocked side (R-09).
         hidden: row.int_opt(3)? == Some(1) || row.flag(7)?,
     })
 }
@@ -294,8 +294,8 @@ impl Tx {
     pub async fn insert_room(&mut self, new: &NewRoomRow) -> Result<Option<LockedRoom>> {
         let pair = new.kind.pair().map(Pair::both);
         let text = "INSERT INTO rooms (app, id, kind, low, high, owner, name, cover, description, tags, webhook,
-                bot_mode, ext_params, frozen, closed, last_seq, created_ms)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                bot_mode, ext_params, frozen, closed, last_seq, created_ms, secret)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
             ON CONFLICT DO NOTHING";
         let values = binds![
             self.view.app,
@@ -315,6 +315,7 @@ impl Tx {
             new.closed,
             new.last_seq,
             new.created_ms,
+            new.secret,
         ];
         if self.view.session.run(text, values).await? == 0 {
             return Ok(None);
@@ -400,7 +401,17 @@ impl Tx {
         ] {
             self.view.session.put(text, binds![self.view.app, &locked.room.id, id]).await?;
         }
+        if pair.room.as_ref() == Some(&locked.room.id) {
+            self.set_pair_room(pair, Some(id)).await?;
+        }
         locked.room.id = id.clone();
-        self.set_pair_room(pair, Some(id)).await
+        Ok(())
+    }
+
+    /// A room that a block made was opened: from now on it is a room like any other.
+    pub async fn end_secret(&mut self, locked: &mut LockedRoom) -> Result<()> {
+        locked.room.secret = false;
+        let text = "UPDATE rooms SET secret = 0 WHERE app = $1 AND id = $2";
+        self.view.session.put(text, binds![self.view.app, &locked.room.id]).await
     }
 }

@@ -22,7 +22,13 @@ impl View {
     }
 
     /// The newest messages that hold all terms, of these rooms only; `files`: only files.
-    pub async fn find_messages(&mut self, rooms: &[RoomId], terms: &[Term], files: bool, limit: i64) -> Result<Vec<Hit>> {
+    pub async fn find_messages(
+        &mut self,
+        rooms: &[RoomId],
+        terms: &[Term],
+        files: bool,
+        limit: i64,
+    ) -> Result<Vec<Hit>> {
         if rooms.is_empty() || terms.is_empty() {
             return Ok(Vec::new());
         }
@@ -59,10 +65,14 @@ impl Tx {
     pub async fn index_pending(&mut self, limit: i64) -> Result<bool> {
         let kind = self.view.kind;
         let text = match kind {
-            EngineKind::Sqlite => "SELECT app, room, seq, kind, text, body, number FROM messages WHERE indexed = 0 LIMIT $1",
+            EngineKind::Sqlite => {
+                "SELECT app, room, seq, kind, text, body, number FROM messages WHERE indexed = 0 LIMIT $1"
+            }
             // Who searches waits for whoever indexes already, and then finds what he wrote.
-            EngineKind::Postgres => "SELECT app, room, seq, kind, text, body, seq FROM messages WHERE indexed = 0
-                ORDER BY app, room, seq LIMIT $1 FOR UPDATE",
+            EngineKind::Postgres => {
+                "SELECT app, room, seq, kind, text, body, seq FROM messages WHERE indexed = 0
+                ORDER BY app, room, seq LIMIT $1 FOR UPDATE"
+            }
         };
         let rows = self.view.session.rows(text, binds![limit]).await?;
         let more = i64::try_from(rows.len()).unwrap_or(limit) >= limit;
@@ -84,7 +94,8 @@ impl Tx {
                     if !tokens.is_empty() {
                         // The scope stands where no phrase of tokens can reach it.
                         let tokens = format!("{} '{scope}':16383", tsvector_text(&tokens));
-                        let text = "INSERT INTO search (app, room, seq, tokens) VALUES ($1, $2, $3, $4::text::tsvector)";
+                        let text =
+                            "INSERT INTO search (app, room, seq, tokens) VALUES ($1, $2, $3, $4::text::tsvector)";
                         self.view.session.put(text, binds![app, &room, seq, tokens]).await?;
                     }
                 }

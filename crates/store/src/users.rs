@@ -104,7 +104,10 @@ impl View {
         }
         let text = format!("SELECT {USER} FROM users u WHERE u.app = $1 AND u.id = ANY($2)");
         let rows = self.session.rows(&text, binds![self.app, ids]).await?;
-        rows.into_iter().map(|mut row| user(&mut row, 0)).map(|user| user.map(|user| (user.profile.id.clone(), user))).collect()
+        rows.into_iter()
+            .map(|mut row| user(&mut row, 0))
+            .map(|user| user.map(|user| (user.profile.id.clone(), user)))
+            .collect()
     }
 
     /// A page of users by id, filtered as the app's backend asked, after `skip` of them.
@@ -130,19 +133,14 @@ impl View {
                 None => 0,
             };
             values.extend([number(limit), number(skip)]);
-            let text = format!(
-                "SELECT {USER} {PEOPLE}{condition} ORDER BY u.id LIMIT ${} OFFSET ${}",
-                bound + 1,
-                bound + 2
-            );
+            let text =
+                format!("SELECT {USER} {PEOPLE}{condition} ORDER BY u.id LIMIT ${} OFFSET ${}", bound + 1, bound + 2);
             let rows = self.session.rows(&text, values).await?;
             let users = rows.into_iter().map(|mut row| user(&mut row, 0)).collect::<Result<_>>()?;
             return Ok(FoundUsers { total, users });
         };
-        let text = format!(
-            "SELECT {USER} {PEOPLE}{condition} AND u.id > ${} ORDER BY u.id LIMIT {REGEX_PAGE}",
-            bound + 1
-        );
+        let text =
+            format!("SELECT {USER} {PEOPLE}{condition} AND u.id > ${} ORDER BY u.id LIMIT {REGEX_PAGE}", bound + 1);
         let (mut total, mut users, mut after) = (0, Vec::new(), String::new());
         for _ in 0..REGEX_ROWS.div_ceil(REGEX_PAGE) {
             let mut values = values.clone();
@@ -239,10 +237,13 @@ fn field(user: &User, path: &str) -> Option<serde_json::Value> {
         "@last_login_ms" => Some(user.profile.last_login_ms.into()),
         "@created_ms" => Some(user.created_ms.into()),
         "@updated_ms" => Some(user.updated_ms.into()),
-        _ => path.split('.').try_fold(None, |at: Option<&serde_json::Value>, name| match at {
-            None => user.custom.get(name).map(Some),
-            Some(value) => value.get(name).map(Some),
-        })?.cloned(),
+        _ => path
+            .split('.')
+            .try_fold(None, |at: Option<&serde_json::Value>, name| match at {
+                None => user.custom.get(name).map(Some),
+                Some(value) => value.get(name).map(Some),
+            })?
+            .cloned(),
     }
 }
 

@@ -81,13 +81,7 @@ impl Chat {
     }
 
     /// Sends to some recipients in one transaction, and returns why others were refused.
-    async fn send_some(
-        &self,
-        caller: &Caller,
-        batch: &Batch,
-        some: &[Para],
-        id: &str,
-    ) -> Result<Vec<Option<Denied>>> {
+    async fn send_some(&self, caller: &Caller, batch: &Batch, some: &[Para], id: &str) -> Result<Vec<Option<Denied>>> {
         let mut refused = Vec::new();
         let mut open = self.begin(caller).await?;
         let speaker = open.speaker(batch.sender.clone(), batch.force).await?;
@@ -140,12 +134,12 @@ impl Open<'_> {
             && !self.tx.blocked_with(sender, std::slice::from_ref(receiver)).await?.is_empty();
         let standing = Standing { member: true, blocked, ..Default::default() };
         decide(Act::Send, Facts { actor: speaker.actor, room: &wanted, standing, author: false })?;
-        let room = match known {
+        let mut room = match known {
             Some(room) => room,
-            None => self.make_pair_room(&mut pair).await?,
+            None => self.make_pair_room(&mut pair, false).await?,
         };
         // What a block once hid or who once left: with these words both are there.
-        self.show_to_both(&room).await?;
+        self.show_to_both(&mut room).await?;
         self.seat(&room, sender).await?;
         Ok(Some(room))
     }

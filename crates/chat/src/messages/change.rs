@@ -12,6 +12,9 @@ use super::send::mentioned;
 use crate::open::Open;
 use crate::{Caller, Chat, Error, Result};
 
+/// In how many ways one user may react to one message.
+const MAX_REACTIONS: usize = 50;
+
 impl Chat {
     /// Changes the words of a message one wrote (rest.md 5.1). Fields that are not given stay. An API
     /// key may name the user in whose name it does so, who is then bound by his bans and blocks.
@@ -94,7 +97,11 @@ impl Chat {
     pub async fn react(&self, caller: &Caller, id: ObjectId, reaction: &str, on: bool) -> Result<Message> {
         let mut open = self.begin(caller).await?;
         let room = open.tx.room_of_message(id).await?.ok_or(Error::NoMessage)?;
-        let (room, _) = open.message_in(&room, id, Act::React).await?;
+        let (room, found) = open.message_in(&room, id, Act::React).await?;
+        let own = found.reactions.iter().filter(|one| one.user == caller.user()).count();
+        if on && own >= MAX_REACTIONS {
+            return Err(Error::TooMuch(format!("one reacts to a message in at most {MAX_REACTIONS} ways")));
+        }
         let reaction = Reaction { user: caller.user(), reaction: reaction.to_owned() };
         let mark = open.new_id();
         if !open.tx.set_reaction(id, &reaction, mark, on).await? {

@@ -6,8 +6,8 @@ mod delete;
 mod read;
 mod send;
 
-pub use batch::{Batch, BatchDone, Para};
 use banter_domain::id::{ObjectId, UserId};
+pub use batch::{Batch, BatchDone, Para};
 pub use delete::Deleted;
 use serde_json::{Map, Value};
 

@@ -101,10 +101,7 @@ impl Open<'_> {
         let by = self.caller.user();
         self.event(Topic::Ban, Some((&room.id, seq)), Some(&by), Some(payload)).await?;
         let app = self.app();
-        self.outdates([
-            Shown::Room(app, room.id.clone()),
-            Shown::MadeBy(app, relation.blocker.clone()),
-        ]);
+        self.outdates([Shown::Room(app, room.id.clone()), Shown::MadeBy(app, relation.blocker.clone())]);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use banter_domain::id::{Pair, UserId};
 use banter_domain::moderation::{Act, Denied};
 use banter_domain::record::{Action, Topic};
 use banter_domain::relation::Relation;
-use banter_domain::room::RoomKind;
+use banter_domain::room::{Room, RoomKind};
 use banter_domain::user::Profile;
 use banter_store::{LockedPair, LockedRoom, Place, Saved};
 use serde_json::json;
@@ -80,7 +80,7 @@ impl Open<'_> {
             let made_ms = self.tx.outlook(&room, blocker).await?.created_ms;
             return Ok((room, made_ms));
         }
-        let room = self.make_pair_room(pair).await?;
+        let room = self.make_pair_room(pair, true).await?;
         self.tx.insert_member(&room, blocker, Place::default(), self.now_ms).await?;
         self.tx.insert_member(&room, blockee, Place { hidden: true, ..Place::default() }, self.now_ms).await?;
         self.tx.move_block(pair.pair(), blocker, &room, room.created_ms).await?;
@@ -98,10 +98,14 @@ impl Open<'_> {
 
     /// Makes the room of a pair that has none: under the id clients compute, or, if other people's
     /// room has that id, under a fresh one.
-    pub(crate) async fn make_pair_room(&mut self, pair: &mut LockedPair) -> Result<LockedRoom> {
+    pub(crate) async fn make_pair_room(&mut self, pair: &mut LockedPair, secret: bool) -> Result<LockedRoom> {
         let computed = pair.pair().computed_room();
         let kind = RoomKind::Direct(pair.pair().clone());
-        let mut row = new_room_row(computed.clone(), kind, self.now_ms);
+        let mut row = Room { secret, ..new_room_row(computed.clone(), kind, self.now_ms) };
+        if self.tx.room(&computed).await?.is_some_and(|taken| taken.secret && taken.kind.pair() != Some(pair.pair())) {
+            // What another pair's block made there makes way, as for any room that claims its id.
+            self.claim(&computed).await?;
+        }
         let made = match self.tx.insert_room(&row).await? {
             Some(made) => made,
             None => match self.tx.lock_room(&computed).await? {
@@ -126,7 +130,10 @@ impl Open<'_> {
     }
 
     /// Lets both see a room.
-    pub(crate) async fn show_to_both(&mut self, room: &LockedRoom) -> Result<()> {
+    pub(crate) async fn show_to_both(&mut self, room: &mut LockedRoom) -> Result<()> {
+        if room.secret {
+            self.tx.end_secret(room).await?;
+        }
         let pair = room.kind.pair().filter(|_| room.is_concealed()).cloned();
         for user in pair.iter().flat_map(Pair::both) {
             self.show(room, user).await?;

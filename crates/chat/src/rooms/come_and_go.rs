@@ -49,7 +49,13 @@ impl Chat {
 
     /// The caller leaves, or puts others out of a room (rest.md 3.9, R-28). Leaving twice changes
     /// nothing. Errors: [`Error::NoRoom`], [`Error::NoMember`], refusals.
-    pub async fn remove_members(&self, caller: &Caller, id: &RoomId, users: Vec<UserId>, say: bool) -> Result<RoomSeen> {
+    pub async fn remove_members(
+        &self,
+        caller: &Caller,
+        id: &RoomId,
+        users: Vec<UserId>,
+        say: bool,
+    ) -> Result<RoomSeen> {
         let mut open = self.begin(caller).await?;
         let mut room = open.lock_room(id).await?;
         let user = caller.user();
@@ -108,7 +114,8 @@ impl Open<'_> {
         let in_groups = self.tx.group_members(&groups).await?;
         let mut all: Vec<UserId> = users.to_vec();
         all.extend(in_groups.values().flatten().cloned());
-        let kept_apart = if actor == Actor::Platform { Vec::new() } else { self.tx.blocked_with(&caller, &all).await? };
+        let kept_apart =
+            if actor == Actor::Platform { Vec::new() } else { self.tx.blocked_with(&caller, &all).await? };
         let standing = self.standing_of_caller(room).await?;
         let mut brought: Vec<UserId> = Vec::new();
         for user in users {
@@ -122,7 +129,14 @@ impl Open<'_> {
             // A user group is kept out as a whole if it holds somebody who is kept apart (L-09).
             let blocked = kept_apart.contains(user)
                 || in_groups.get(user).is_some_and(|people| people.iter().any(|one| kept_apart.contains(one)));
-            if may_be_brought(facts, Target { standing: theirs, blocked })? && !theirs.member && !brought.contains(user) {
+            // Nor does a banned one come back among the people of a group (N-05).
+            let people: Vec<UserId> = in_groups.get(user).into_iter().flatten().cloned().collect();
+            let mut theirs = theirs;
+            for banned in self.tx.banned_among(&room.id, &people).await? {
+                theirs.banned |= !self.tx.standing(&room.id, &banned).await?.member;
+            }
+            if may_be_brought(facts, Target { standing: theirs, blocked })? && !theirs.member && !brought.contains(user)
+            {
                 brought.push(user.clone());
             }
         }

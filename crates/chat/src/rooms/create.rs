@@ -136,22 +136,14 @@ impl Open<'_> {
 
     /// Makes way for a new room under an id: a room that a block made, and that the caller cannot
     /// know of, moves to a fresh id. Errors: [`Error::RoomExists`].
-    async fn claim(&mut self, id: &RoomId) -> Result<()> {
+    pub(crate) async fn claim(&mut self, id: &RoomId) -> Result<()> {
         let Some(room) = self.tx.room(id).await? else { return Ok(()) };
         let Some(pair) = room.kind.pair() else { return Err(Error::RoomExists) };
         let members = pair.both().map(Clone::clone);
         let mut pair = self.tx.lock_pair(pair).await?;
-        let mut room = self.lock_room(id).await?;
-        let mut hidden = false;
-        let mut blockers = Vec::new();
-        for member in &members {
-            let standing = self.tx.standing(id, member).await?;
-            hidden |= standing.hidden;
-            if standing.member && !standing.hidden {
-                blockers.push(member.clone());
-            }
-        }
-        if !hidden || room.last_seq > 0 || blockers.contains(&self.caller.user()) {
+        let Some(mut room) = self.tx.lock_room(id).await? else { return Ok(()) };
+        let standing = self.standing_of_caller(&room).await?;
+        if !room.secret || room.last_seq > 0 || standing.member && !standing.hidden {
             return Err(Error::RoomExists);
         }
         let fresh = self.chat.timeless_room_id();
@@ -213,16 +205,20 @@ impl Open<'_> {
         if let Some(id) = &new.id
             && let Some(room) = self.tx.lock_room(id).await?
         {
-            if room.kind.pair().is_some_and(|pair| pair.has(&caller)) {
+            let standing = self.standing_of_caller(&room).await?;
+            let other = room.kind.pair().and_then(|pair| pair.other(&caller));
+            // What is hidden from him is none to him, unless it is the very room he asks for.
+            if let Some(other) = other
+                && (!standing.hidden || others.as_slice() == [other])
+            {
                 return self.enter_direct(room).await;
             }
             let computed = others.first().and_then(|other| Pair::of(&caller, other)).map(|pair| pair.computed_room());
-            if computed.as_ref() == Some(id) {
+            if !room.secret && computed.as_ref() == Some(id) {
                 // Somebody else's room under the id this pair computes is not the pair's.
                 return self.open_direct_of(&others, None, new).await;
             }
-            // A room that a block made, of two others, is unknown to the caller: he may claim its id.
-            if !self.hidden_from_somebody(&room).await? {
+            if !room.secret {
                 return Err(if room.kind.is_direct() { Denied::DirectRoom.into() } else { Error::RoomExists });
             }
         }
@@ -239,14 +235,19 @@ impl Open<'_> {
         let room = match (id, self.room_of_pair(&mut pair).await?) {
             (None, Some(room)) => room,
             (None, None) => {
-                let room = self.make_pair_room(&mut pair).await?;
+                let room = self.make_pair_room(&mut pair, false).await?;
                 self.event(Topic::Room, Some((&room.id, room.last_seq)), Some(&caller), None).await?;
                 room
             }
             (Some(id), Some(room)) if room.id == *id => room,
             (Some(_), known) => {
                 let made = self.make_room(new, RoomKind::Direct(pair.pair().clone())).await?;
-                if known.is_none() {
+                // A room he cannot know of is not the pair's for him.
+                let unknown = match &known {
+                    None => true,
+                    Some(known) => self.standing_of_caller(known).await?.hidden,
+                };
+                if unknown {
                     self.tx.set_pair_room(&mut pair, Some(&made.id)).await?;
                 }
                 made
@@ -255,27 +256,19 @@ impl Open<'_> {
         let room = self.enter_direct(room).await?;
         if pair.room.as_ref() == Some(&room.id) {
             for user in pair.pair().both() {
-                let made_ms = self.tx.outlook(&room, user).await?.created_ms;
-                self.show_block_in(&room, user, made_ms).await?;
+                let outlook = self.tx.outlook(&room, user).await?;
+                if outlook.standing.member && !outlook.standing.hidden {
+                    self.show_block_in(&room, user, outlook.created_ms).await?;
+                }
             }
         }
         Ok(room)
     }
 
-    async fn hidden_from_somebody(&mut self, room: &LockedRoom) -> Result<bool> {
-        let Some(pair) = room.kind.pair() else { return Ok(false) };
-        for member in pair.both() {
-            if self.tx.standing(&room.id, member).await?.hidden {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// One of the two comes (back) to a direct room; from now on both see it.
-    async fn enter_direct(&mut self, room: LockedRoom) -> Result<LockedRoom> {
+    async fn enter_direct(&mut self, mut room: LockedRoom) -> Result<LockedRoom> {
         let caller = self.caller.user();
-        self.show_to_both(&room).await?;
+        self.show_to_both(&mut room).await?;
         self.seat(&room, &caller).await?;
         self.note(&caller);
         Ok(room)
@@ -310,4 +303,3 @@ impl Open<'_> {
         Ok(room)
     }
 }
-

@@ -1,6 +1,5 @@
 //! One's own rooms.
 
-
 use banter_domain::id::ObjectId;
 use banter_domain::room::RoomSeen;
 use banter_store::OwnRoom;
@@ -61,7 +60,7 @@ fn field(own: &OwnRoom, path: &str) -> Option<Value> {
 }
 
 /// Rooms without a message come last when the newest is asked for first.
-fn sort(own: &mut [OwnRoom], query: &RoomsQuery) {
+pub(crate) fn sort(own: &mut [OwnRoom], query: &RoomsQuery) {
     let by_default = [(SortBy::LastMessage, true)];
     let sort = if query.sort.is_empty() { by_default.as_slice() } else { query.sort.as_slice() };
     own.sort_by(|one, other| {

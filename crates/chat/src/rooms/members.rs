@@ -11,6 +11,9 @@ use super::seen::seen;
 use super::{Property, Reading};
 use crate::{Caller, Chat, Error, Result};
 
+/// The most properties one member may have in one room.
+const MAX_PROPERTIES: usize = 100;
+
 impl Chat {
     /// Sets a property of a member (rest.md 3.10): a role by a superuser, the app's own properties
     /// by oneself or a superuser; `null` removes one. Errors: [`Error::NoRoom`],
@@ -43,6 +46,9 @@ impl Chat {
                 match value {
                     Value::Null => drop(properties.remove(&name)),
                     value => drop(properties.insert(name, value)),
+                }
+                if properties.len() > MAX_PROPERTIES {
+                    return Err(Error::TooMuch(format!("a member has at most {MAX_PROPERTIES} properties")));
                 }
                 open.tx.set_properties(&room, user, &properties).await?;
             }

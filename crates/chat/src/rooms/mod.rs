@@ -7,6 +7,7 @@ mod members;
 mod seen;
 mod update;
 
+pub(crate) use list::sort;
 pub(crate) use seen::{readable, seen};
 
 use banter_domain::filter::Filter;
@@ -144,6 +145,7 @@ pub(crate) fn new_room_row(id: RoomId, kind: RoomKind, created_ms: i64) -> Room 
         ext_params: None,
         frozen: false,
         closed: false,
+        secret: false,
         last_seq: 0,
         last_count: 0,
         total: 0,

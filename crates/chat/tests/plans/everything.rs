@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use banter_chat::{
-    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, Grant, MessagesQuery, NewKind, NewRoom, Options, Para, Property,
-    RoomChange, RoomsQuery, SearchFor, SearchQuery, TimeField, Who, Words,
+    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, Grant, MessagesQuery, NewKind, NewRoom, Options, Para,
+    Property, RoomChange, RoomsQuery, SearchFor, SearchQuery, TimeField, Who, Words,
 };
 use banter_domain::filter::Filter;
 use banter_domain::id::{AppId, RoomId, UserId};
@@ -52,13 +52,21 @@ pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
 
 async fn rooms(chat: &Chat, platform: &Caller, ann: &Caller) {
     let members = vec![user("ann"), user("bob"), user("grp")];
-    let den = NewRoom { id: Some(room("den")), owner: Some(user("ann")), members, system_message: true, ..NewRoom::default() };
+    let den = NewRoom {
+        id: Some(room("den")),
+        owner: Some(user("ann")),
+        members,
+        system_message: true,
+        ..NewRoom::default()
+    };
     chat.create_room(platform, den).await.expect("a room");
     let direct = NewRoom { kind: Some(NewKind::Direct), members: vec![user("bob")], ..NewRoom::default() };
     chat.open_room(ann, direct).await.expect("a room");
     chat.add_members(ann, &room("den"), vec![user("cat")], true).await.expect("in");
     chat.set_property(ann, &room("den"), &user("cat"), Property::Manager(true)).await.expect("set");
-    chat.set_property(ann, &room("den"), &user("cat"), Property::Custom("level".to_owned(), json!(3))).await.expect("set");
+    chat.set_property(ann, &room("den"), &user("cat"), Property::Custom("level".to_owned(), json!(3)))
+        .await
+        .expect("set");
     let change = RoomChange { name: Some("Den".to_owned()), tags: Some(vec!["t".to_owned()]), ..RoomChange::default() };
     chat.update_room(ann, &room("den"), change).await.expect("changed");
     chat.remove_members(ann, &room("den"), vec![user("cat")], true).await.expect("out");

@@ -15,8 +15,20 @@ use recorder::{Asked, Recorder};
 
 /// Tables that grow with the app: none may be read from end to end.
 const GROWING: [&str; 14] = [
-    "users", "group_members", "tokens", "mutes", "rooms", "pairs", "members", "messages", "mentions", "reactions",
-    "relations", "audit", "tallies", "events",
+    "users",
+    "group_members",
+    "tokens",
+    "mutes",
+    "rooms",
+    "pairs",
+    "members",
+    "messages",
+    "mentions",
+    "reactions",
+    "relations",
+    "audit",
+    "tallies",
+    "events",
 ];
 
 /// Questions that are about all of something, by what they begin with: figures for the operator.
@@ -33,7 +45,9 @@ async fn plan(engine: &dyn Engine, asked: &Asked, explain: &str) -> Vec<String> 
     let text = format!("{explain}{}", asked.text);
     let rows = session.rows(&text, asked.binds.clone()).await.unwrap_or_else(|error| panic!("{error}\n{}", asked.text));
     rows.into_iter()
-        .filter_map(|row| row.0.into_iter().rev().find_map(|cell| if let Cell::Text(line) = cell { Some(line) } else { None }))
+        .filter_map(|row| {
+            row.0.into_iter().rev().find_map(|cell| if let Cell::Text(line) = cell { Some(line) } else { None })
+        })
         .collect()
 }
 
@@ -65,7 +79,8 @@ async fn every_plan_uses_an_index(engine: Arc<dyn Engine>, kind: &str) {
     let explain = if kind == "postgres" { "EXPLAIN " } else { "EXPLAIN QUERY PLAN " };
     let mut bad = Vec::new();
     for asked in asked {
-        let is_statement = ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|word| asked.text.trim_start().starts_with(word));
+        let is_statement =
+            ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|word| asked.text.trim_start().starts_with(word));
         if !is_statement || ABOUT_ALL.iter().any(|about| asked.text.starts_with(about)) {
             continue;
         }

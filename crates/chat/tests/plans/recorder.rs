@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use banter_store::sql::{Engine, EngineKind, Row, Session, Statement, Value};
 use banter_store::Result;
+use banter_store::sql::{Engine, EngineKind, Row, Session, Statement, Value};
 
 type Seen = Arc<Mutex<BTreeMap<String, Vec<Value>>>>;
 

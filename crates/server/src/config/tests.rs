@@ -44,8 +44,7 @@ fn help_shows_every_setting_with_its_twin_and_no_secret() {
     let mut all = Vec::new();
     Cli::command().write_long_help(&mut all).expect("help");
     let help = String::from_utf8(all).expect("text");
-    for part in
-        ["--listen", "BANTER_LISTEN", "127.0.0.1:3100", "--rate-limit", "6000", "rotate-key", "BANTER_DATABASE"]
+    for part in ["--listen", "BANTER_LISTEN", "127.0.0.1:3100", "--rate-limit", "6000", "rotate-key", "BANTER_DATABASE"]
     {
         assert!(help.contains(part), "{part} is missing:\n{help}");
     }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use banter_chat::{Error, KeptAnswer, ListKey};
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::moderation::Act;
+use banter_domain::relation::ListQuery;
 
 use self::list::Shape as ListShape;
 use self::view::WrittenView;
@@ -30,18 +31,28 @@ pub fn routes() -> Vec<Route> {
                 "Without parameters the list is complete, newest first, whatever its length. The answer carries a \
                  strong ETag and honours If-None-Match.",
             )
-            .param(Param::query("limit", Kind::Integer, "At most so many entries, 1 to 1000; then `nextCursor` leads on"))
+            .param(Param::query(
+                "limit",
+                Kind::Integer,
+                "At most so many entries, 1 to 1000; then `nextCursor` leads on",
+            ))
             .param(Param::query("cursor", Kind::Text, "Where a page begins: the `nextCursor` of the one before"))
-            .param(Param::query("q", Kind::Text, "Only entries whose blockee's id or nickname holds this text, ignoring case"))
+            .param(Param::query(
+                "q",
+                Kind::Text,
+                "Only entries whose blockee's id or nickname holds this text, ignoring case",
+            ))
             .param(Param::query("ids", Kind::Text, "Only these blockees: ids separated by commas, at most 200"))
-            .param(Param::query("since", Kind::Time, "Only what changed after this moment; lifted entries then carry `unblockAt`"))
+            .param(Param::query(
+                "since",
+                Kind::Time,
+                "Only what changed after this moment; lifted entries then carry `unblockAt`",
+            ))
             .param(Param::header("If-None-Match", "The ETag of an answer one has"))
             .errors(&[rows::INVALID_QUERY_PARAMETER])
     };
     let written = |route: Route| {
-        tagged(route)
-            .answer(Shape::of::<WrittenView<'_>>())
-            .example(sample::answer(&view::written_sample()))
+        tagged(route).answer(Shape::of::<WrittenView<'_>>()).example(sample::answer(&view::written_sample()))
     };
     vec![
         listed(Route::new(Act::ListBlocks, Method::GET, "/blockStatus/my", my_list))
@@ -69,13 +80,25 @@ pub fn routes() -> Vec<Route> {
             .summary("Ban a member")
             .param(Param::path("roomID", "From which room; in a direct room this blocks its other member"))
             .param(Param::path("blockee", "Whom"))
-            .errors(&[rows::SELF_BLOCK_FORBIDDEN, rows::BAN_OWNER_ONLY, rows::NOT_ROOM_MEMBER, rows::ROOM_OR_USER_NOT_FOUND, rows::ALREADY_BANNED]),
+            .errors(&[
+                rows::SELF_BLOCK_FORBIDDEN,
+                rows::BAN_OWNER_ONLY,
+                rows::NOT_ROOM_MEMBER,
+                rows::ROOM_OR_USER_NOT_FOUND,
+                rows::ALREADY_BANNED,
+            ]),
         written(Route::new(Act::Unban, Method::DELETE, "/blockStatus/room/{roomID}/{blockee}", unban))
             .auth(Auth::Either)
             .summary("Unban a member")
             .param(Param::path("roomID", "In which room"))
             .param(Param::path("blockee", "Whom"))
-            .errors(&[rows::INVALID_USER_ID_IN_ROOM, rows::UNBAN_OWNER_ONLY, rows::NOT_ROOM_MEMBER, rows::ROOM_NOT_FOUND, rows::BAN_NOT_FOUND]),
+            .errors(&[
+                rows::INVALID_USER_ID_IN_ROOM,
+                rows::UNBAN_OWNER_ONLY,
+                rows::NOT_ROOM_MEMBER,
+                rows::ROOM_NOT_FOUND,
+                rows::BAN_NOT_FOUND,
+            ]),
     ]
 }
 
@@ -91,6 +114,17 @@ async fn my_list(
     if let Some(answer) = key.as_ref().and_then(|key| edge.chat.kept().get(key)) {
         return tagged(&held, &answer.etag, answer.body.clone());
     }
+    // Boxed, so that who finds his answer kept does not carry the room for making one.
+    Box::pin(my_list_read(edge, caller, asked, key, held)).await
+}
+
+async fn my_list_read(
+    edge: Edge,
+    caller: banter_chat::Caller,
+    asked: ListQuery,
+    key: Option<ListKey>,
+    held: IfNoneMatch,
+) -> Result<Response, ApiError> {
     let ticket = edge.chat.kept().ticket();
     let first = edge.chat.my_blocks(&caller, asked.clone(), false).await?;
     match list::short(first, &asked, ListShape::Blocks).await? {
@@ -117,6 +151,16 @@ async fn room_list(
     if let Some(answer) = key.as_ref().and_then(|key| edge.chat.kept().get(key)) {
         return tagged(&held, &answer.etag, answer.body.clone());
     }
+    Box::pin(room_list_read(edge, caller, (room, asked), key, held)).await
+}
+
+async fn room_list_read(
+    edge: Edge,
+    caller: banter_chat::Caller,
+    (room, asked): (RoomId, ListQuery),
+    key: Option<ListKey>,
+    held: IfNoneMatch,
+) -> Result<Response, ApiError> {
     let ticket = edge.chat.kept().ticket();
     let first = edge.chat.bans(&caller, &room, asked.clone(), false).await?;
     // A direct room's list is made of blocks, which change without the room.
@@ -146,7 +190,11 @@ fn keep(
 }
 
 /// `POST /blockStatus/my/{blockee}`
-async fn block(State(edge): State<Edge>, Caller(caller): Caller, Path(blockee): Path<String>) -> Result<Response, ApiError> {
+async fn block(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(blockee): Path<String>,
+) -> Result<Response, ApiError> {
     // An id that cannot be is nobody's.
     let blockee = UserId::parse(blockee).map_err(|_| Error::NoUser)?;
     let written = edge.chat.block(&caller, &blockee).await?;
@@ -154,7 +202,11 @@ async fn block(State(edge): State<Edge>, Caller(caller): Caller, Path(blockee): 
 }
 
 /// `DELETE /blockStatus/my/{blockee}`
-async fn unblock(State(edge): State<Edge>, Caller(caller): Caller, Path(blockee): Path<String>) -> Result<Response, ApiError> {
+async fn unblock(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(blockee): Path<String>,
+) -> Result<Response, ApiError> {
     let blockee = UserId::parse(blockee).map_err(|_| rows::INVALID_USER_ID)?;
     let written = edge.chat.unblock(&caller, &blockee).await?;
     Ok(Answer(WrittenView::of(&caller.app.id, &written)).into_response())

@@ -8,16 +8,18 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER};
+use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use banter_chat::App;
 use banter_domain::moderation::Act;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::connections::{Connection, InHand};
@@ -122,8 +124,14 @@ async fn routed(
     let (parts, body) = request.into_parts();
     let (route, index, params) = match edge.matcher.find(&parts.method, parts.uri.path()) {
         Found::Route(route, index, params) => (route, index, params),
-        Found::OtherMethods(allow) => return (told(ApiError::MethodNotAllowed(allow), Act::Look, request_id), None),
-        Found::Nothing => return (told(rows::NOT_FOUND.into(), Act::Look, request_id), None),
+        Found::OtherMethods(allow) => {
+            drop(taken_in(body, &parts.headers, edge.settings.body_timeout).await);
+            return (told(ApiError::MethodNotAllowed(allow), Act::Look, request_id), None);
+        }
+        Found::Nothing => {
+            drop(taken_in(body, &parts.headers, edge.settings.body_timeout).await);
+            return (told(rows::NOT_FOUND.into(), Act::Look, request_id), None);
+        }
     };
     let params: Option<Vec<String>> = params.into_iter().map(decoded).collect();
     let mut app = None;
@@ -137,6 +145,11 @@ async fn routed(
         Ok::<_, ApiError>(Inbound { caller, params: params.ok_or(rows::INVALID_ID)?, body_limit })
     };
     let inbound = inbound.await;
+    let body = if inbound.is_err() || route.body.is_none() {
+        taken_in(body, &parts.headers, edge.settings.body_timeout).await
+    } else {
+        body
+    };
     let response = match inbound {
         Ok(inbound) => {
             let mut request = Request::from_parts(parts, body);
@@ -147,6 +160,25 @@ async fn routed(
     };
     let Some(Failed(error)) = response.extensions().get::<Failed>().cloned() else { return (response, Some(index)) };
     (refused(edge, route, app, &error, request_id).await, Some(index))
+}
+
+/// A body nobody may read, such as the `{}` clients send where none is asked for, is taken off the
+/// connection before the answer: else the connection would have to close behind it. Longer ones are
+/// left to the handler, or to the end of the connection.
+async fn taken_in(body: Body, headers: &HeaderMap, patience: Duration) -> Body {
+    const SHORT: u64 = 16 * 1024;
+    let length =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
+    if body.is_end_stream() || length.is_none_or(|length: u64| length > SHORT) {
+        return body;
+    }
+    match tokio::time::timeout(patience, body.collect()).await {
+        Ok(Ok(whole)) => Body::from(whole.to_bytes()),
+        // Cut off or too slow: whoever needs it finds that out.
+        Ok(Err(_)) | Err(_) => Body::from_stream(futures_util::stream::once(async {
+            Err::<Bytes, _>(std::io::Error::other("the body broke off"))
+        })),
+    }
 }
 
 /// Runs the handler. One that may change something runs to its end even if the client hangs up:

@@ -3,10 +3,11 @@
 //! Nothing here is a constant, and no label holds an id: label values are routes, methods,
 //! statuses and error codes.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::Method;
+use banter_store::{Observer, Operation, Store};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -37,11 +38,17 @@ struct Reason {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StoreOperation {
+    operation: &'static str,
+}
+
 /// The counters of this process.
 pub struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
     refusals: Family<Reason, Counter>,
+    store: Family<StoreOperation, Histogram>,
     connections: Gauge,
     blocks: Gauge,
     bans: Gauge,
@@ -74,6 +81,13 @@ impl Metrics {
         );
         let refusals = Family::<Reason, Counter>::default();
         registry.register("refusals", "Acts refused (403), by error code", refusals.clone());
+        let store = Family::<StoreOperation, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
+        registry.register_with_unit(
+            "store_operation_duration",
+            "Waiting for a transaction, and committing one durably",
+            Unit::Seconds,
+            store.clone(),
+        );
         let connections = Gauge::default();
         registry.register("open_connections", "Open connections", connections.clone());
         let blocks = Gauge::default();
@@ -87,7 +101,22 @@ impl Metrics {
         };
         let unknown = of("other", "none");
         let routes = routes.iter().map(|route| of(name(&route.method), route.path)).collect();
-        Self { registry, requests, refusals, connections, blocks, bans, routes, unknown }
+        Self { registry, requests, refusals, store, connections, blocks, bans, routes, unknown }
+    }
+
+    /// Is told how long a store takes.
+    pub(crate) fn watch(&self, store: &Store, elapsed: Arc<dyn Fn() -> Duration + Send + Sync>) {
+        let of = |operation: Operation| self.store.get_or_create_owned(&StoreOperation { operation: operation.name() });
+        let [begin_write, begin_read, commit] = Operation::ALL.map(of);
+        let observe = move |operation, took: Duration| {
+            let histogram = match operation {
+                Operation::BeginWrite => &begin_write,
+                Operation::BeginRead => &begin_read,
+                Operation::Commit => &commit,
+            };
+            histogram.observe(took.as_secs_f64());
+        };
+        store.observed_by(Observer { elapsed: Box::new(move || elapsed()), observe: Box::new(observe) });
     }
 
     /// A request was answered. `route`: its place in the table; `None`: no route was found.

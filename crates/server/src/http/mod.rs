@@ -101,11 +101,13 @@ impl Edge {
     pub(crate) fn new(settings: ServeSettings, chat: Arc<Chat>) -> std::io::Result<Self> {
         let senses = settings.senses.clone();
         let routes = routes::routes();
+        let metrics = metrics::Metrics::new(&routes);
+        metrics.watch(chat.store(), senses.elapsed.clone());
         Ok(Self(Arc::new(Parts {
             chat,
             issuer: Issuer::new(&settings.secret.0, settings.token_days, senses.clone()),
             connections: Arc::new(connections::Connections::new(senses.clone())),
-            metrics: metrics::Metrics::new(&routes),
+            metrics,
             limits: limits::Limits::new(settings.rate_limit),
             matcher: matcher::Matcher::new(routes),
             request_ids: RequestIds { process: senses.bytes::<4>()?, count: AtomicU32::new(0) },

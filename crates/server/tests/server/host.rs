@@ -46,7 +46,7 @@ pub(crate) async fn other_app(house: &House) -> House {
 /// Several apps, made at the same time.
 pub(crate) async fn apps_at_once(house: &House, count: usize) -> Vec<House> {
     let host = host_of(house);
-    futures_util::future::join_all((0..count).map(|_| host.new_house())).await
+    futures_util::future::join_all((0..count).map(|_| host.house())).await
 }
 
 /// The same house behind another door: a listener with settings of its own.
@@ -73,12 +73,6 @@ fn host_of(house: &House) -> &'static Host {
 
 impl Host {
     async fn house(&self) -> House {
-        static ONE_BY_ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-        let _one = ONE_BY_ONE.lock().await;
-        self.new_house().await
-    }
-
-    async fn new_house(&self) -> House {
         static COUNT: AtomicUsize = AtomicUsize::new(1);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let keys = Keys {

@@ -80,6 +80,8 @@ CREATE TABLE rooms (
     ext_params      TEXT,
     frozen          BIGINT NOT NULL DEFAULT 0,
     closed          BIGINT NOT NULL DEFAULT 0,
+    -- 1: made by a block and opened by nobody: outsiders cannot tell it from none (R-09).
+    secret          BIGINT NOT NULL DEFAULT 0,
     -- The room's order: messages, bans and freezes take their places from here.
     last_seq        BIGINT NOT NULL DEFAULT 0,
     -- How many messages ever counted as unread for somebody.

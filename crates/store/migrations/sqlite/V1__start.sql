@@ -80,6 +80,8 @@ CREATE TABLE rooms (
     ext_params      TEXT,
     frozen          INTEGER NOT NULL DEFAULT 0,
     closed          INTEGER NOT NULL DEFAULT 0,
+    -- 1: made by a block and opened by nobody: outsiders cannot tell it from none (R-09).
+    secret          INTEGER NOT NULL DEFAULT 0,
     -- The room's order: messages, bans and freezes take their places from here.
     last_seq        INTEGER NOT NULL DEFAULT 0,
     -- How many messages ever counted as unread for somebody.

@@ -121,9 +121,11 @@ pub(super) fn list_shape(name: &'static str, with_user: bool) -> Shape {
         .required("createdAt", Kind::Time, "When it was first made")
         .required("updatedAt", Kind::Time, "When it last became active")
         .field("unblockAt", Kind::Time, "When it was lifted; only where `since` was given");
-    Shape::object(name)
-        .required("data", Kind::many(entry), "Newest first")
-        .field("nextCursor", Kind::Text, "Where the next page begins; only if `limit` was given and more follows")
+    Shape::object(name).required("data", Kind::many(entry), "Newest first").field(
+        "nextCursor",
+        Kind::Text,
+        "Where the next page begins; only if `limit` was given and more follows",
+    )
 }
 
 fn user(id: &str, nickname: &str) -> Value {
@@ -133,11 +135,7 @@ fn user(id: &str, nickname: &str) -> Value {
 
 /// An example of a list.
 pub(super) fn list_sample(with_user: bool) -> Value {
-    let (room, kind) = if with_user {
-        ("demo-room", "group")
-    } else {
-        ("2bec603e94a210092439e83ff2d79ac1", "direct")
-    };
+    let (room, kind) = if with_user { ("demo-room", "group") } else { ("2bec603e94a210092439e83ff2d79ac1", "direct") };
     json!({"data": [{
         "blockee": user("ccc", "Cathy"),
         "blocker": if with_user { user("aaa", "Alecia") } else { json!("aaa") },

@@ -66,6 +66,11 @@ async fn send(
     let (sender, force) = sender_and_force(&mut fields)?;
     let paras = paras(fields.remove("paras"))?;
     let words = words::new(fields)?;
+    let size = words.text.to_string().len() + words.body.get("extra").map_or(0, |extra| extra.to_string().len());
+    let work = paras.iter().map(|para| size.saturating_mul(para.fills.len().max(1))).fold(0, usize::saturating_add);
+    if work > limits::BATCH_WORK {
+        return Err(bad("paras", "fewer, or the message shorter: a batch takes at most 64 MiB to put together"));
+    }
     if !paras.iter().all(|para| stays_small(&words, &para.fills)) {
         return Err(bad("message", "small enough with every recipient's values in it"));
     }

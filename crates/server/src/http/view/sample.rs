@@ -129,6 +129,7 @@ pub fn room() -> RoomSeen {
             ext_params: None,
             frozen: false,
             closed: false,
+            secret: false,
             last_seq: 2,
             last_count: 2,
             total: 2,

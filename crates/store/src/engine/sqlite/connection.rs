@@ -29,7 +29,8 @@ impl Role {
     /// Page cache in KiB. A reader's is dropped whenever something was committed, so it stays small.
     const fn cache_kib(self) -> i64 {
         match self {
-            Self::Write => 8192,
+            // It grows as it is used, and holds what every send looks up.
+            Self::Write => 32 * 1024,
             Self::Read => 2048,
             Self::Checkpoint => 64,
         }
