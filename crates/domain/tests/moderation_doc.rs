@@ -1,5 +1,6 @@
 //! `docs/moderation.md` says what the rules do: its table of acts is [`Act::terms`] row by row, its
 //! words explain every word of that table, and every row of the effect matrix stands in it once.
+#![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 //!
 //! Nothing is sampled: acts, callers, roles, bans, blocks, freezes and kinds of rooms are few
 //! enough to go through all of them.
+#![cfg(test)]
 
 use banter_domain::id::{Pair, RoomId, UserId};
 use banter_domain::moderation::{

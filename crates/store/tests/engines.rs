@@ -1,6 +1,6 @@
 //! One contract, kept by both engines: SQLite in a fresh folder, and PostgreSQL in a fresh database
 //! when `BANTER_TEST_POSTGRES` holds the address of one where databases may be created.
-#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![cfg(test)]
 
 #[path = "engines/house.rs"]
 mod house;

@@ -102,7 +102,9 @@ impl Open<'_> {
         let computed = pair.pair().computed_room();
         let kind = RoomKind::Direct(pair.pair().clone());
         let mut row = Room { secret, ..new_room_row(computed.clone(), kind, self.now_ms) };
-        if self.tx.room(&computed).await?.is_some_and(|taken| taken.secret && taken.kind.pair() != Some(pair.pair())) {
+        let taken = self.tx.room(&computed).await?;
+        let by_others = taken.is_some_and(|taken| taken.secret && taken.kind.pair() != Some(pair.pair()));
+        if by_others && !secret {
             // What another pair's block made there makes way, as for any room that claims its id.
             self.claim(&computed).await?;
         }

@@ -129,12 +129,6 @@ impl Open<'_> {
             // A user group is kept out as a whole if it holds somebody who is kept apart (L-09).
             let blocked = kept_apart.contains(user)
                 || in_groups.get(user).is_some_and(|people| people.iter().any(|one| kept_apart.contains(one)));
-            // Nor does a banned one come back among the people of a group (N-05).
-            let people: Vec<UserId> = in_groups.get(user).into_iter().flatten().cloned().collect();
-            let mut theirs = theirs;
-            for banned in self.tx.banned_among(&room.id, &people).await? {
-                theirs.banned |= !self.tx.standing(&room.id, &banned).await?.member;
-            }
             if may_be_brought(facts, Target { standing: theirs, blocked })? && !theirs.member && !brought.contains(user)
             {
                 brought.push(user.clone());

@@ -1,7 +1,7 @@
 //! No question reads more than it answers: the plan of every statement the server ever sends is
 //! read, on both databases. Each action is done once over an engine that writes down what it is
 //! asked; then the database is asked how it would go about it.
-#![expect(clippy::tests_outside_test_module, reason = "a test target is a test module")]
+#![cfg(test)]
 
 mod everything;
 mod recorder;
