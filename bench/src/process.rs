@@ -57,6 +57,16 @@ impl Program {
         self.child.id()
     }
 
+    /// Lets it stand still, so that nothing it does in the background is in the way.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        Ok(kill(pid(self.child.id())?, Signal::SIGSTOP)?)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) -> Result<()> {
+        Ok(kill(pid(self.child.id())?, Signal::SIGCONT)?)
+    }
+
     /// Stops it as an operator does, and waits for its end.
     pub(crate) fn stop(mut self) -> Result<()> {
         kill(pid(self.child.id())?, Signal::SIGTERM)?;

@@ -206,6 +206,12 @@ impl Filter {
         }
     }
 
+    /// Does it hold whatever the document?
+    #[must_use]
+    pub fn is_always(&self) -> bool {
+        matches!(self, Self::All(parts) if parts.iter().all(Self::is_always))
+    }
+
     /// The same filter with callers' names of our own fields replaced by ours: `(theirs, ours)`. Ours
     /// are then written `@name`, which no caller can write, so they never meet a custom field.
     #[must_use]

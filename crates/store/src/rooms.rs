@@ -140,21 +140,6 @@ fn locked(rows: Vec<Row>) -> Result<Option<LockedRoom>> {
 /// What a new room begins with.
 pub type NewRoomRow = Room;
 
-/// One of the rooms somebody is in.
-#[derive(Debug, Clone)]
-pub struct OwnRoom {
-    /// The room.
-    pub room: Room,
-    /// Its unread messages for him.
-    pub unread: i64,
-    /// When it was made as far as he may know, milliseconds.
-    pub created_ms: i64,
-    /// When its newest message was written, milliseconds, and that message.
-    pub last: Option<(i64, ObjectId)>,
-    /// His preferences for it, as stored.
-    pub pref: serde_json::Map<String, serde_json::Value>,
-}
-
 impl View {
     /// One room.
     pub async fn room(&mut self, id: &RoomId) -> Result<Option<Room>> {
@@ -175,37 +160,6 @@ impl View {
         let text = "SELECT room FROM pairs WHERE app = $1 AND low = $2 AND high = $3";
         let rows = self.session.rows(text, binds![self.app, low, high]).await?;
         rows.into_iter().next().map_or(Ok(None), |mut row| row.room_id_opt(0))
-    }
-
-    /// The rooms somebody is in, himself or through a user group, that are not frozen or hidden
-    /// from him. Unsorted: what they are sorted by depends on who asks.
-    pub async fn own_rooms(&mut self, user: &UserId) -> Result<Vec<OwnRoom>> {
-        let text = format!(
-            "SELECT q.*, (SELECT count(*) FROM messages g WHERE g.app = $1 AND g.room = q.id AND g.gone = 1
-                    AND g.counts = 1 AND g.count_no > q.read_mark)
-             FROM (SELECT {ROOM}, COALESCE(m.read_count, (SELECT MAX(gm.read_count) FROM group_members g
-                    JOIN members gm ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
-                    WHERE g.app = $1 AND g.user_id = $2), 0) AS read_mark, COALESCE(m.pref, '{{}}') AS pref,
-                COALESCE(m.shown_created_ms, r.created_ms) AS shown_ms, lm.id AS last_id, lm.created_ms AS said_ms
-             FROM (SELECT app, room FROM members WHERE app = $1 AND user_id = $2 AND member = 1 AND hidden = 0
-                   UNION
-                   SELECT gm.app, gm.room FROM group_members g JOIN members gm
-                    ON gm.app = g.app AND gm.user_id = g.grp AND gm.member = 1 AND gm.hidden = 0
-                    WHERE g.app = $1 AND g.user_id = $2) mine
-             JOIN rooms r ON r.app = mine.app AND r.id = mine.room
-             LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $2 AND m.left_ms IS NULL
-             LEFT JOIN messages lm ON lm.app = r.app AND lm.room = r.id AND lm.seq = r.last_message
-             WHERE r.frozen = 0) q"
-        );
-        let mut own = Vec::new();
-        for mut row in self.session.rows(&text, binds![self.app, user]).await? {
-            let room = room(&mut row, 0)?;
-            let unread = (room.last_count - row.int(ROOM_COLUMNS)? - row.int(ROOM_COLUMNS + 5)?).max(0);
-            let pref = row.map(ROOM_COLUMNS + 1)?;
-            let last = row.int_opt(ROOM_COLUMNS + 4)?.zip(row.object_id_opt(ROOM_COLUMNS + 3)?);
-            own.push(OwnRoom { unread, pref, created_ms: row.int(ROOM_COLUMNS + 2)?, last, room });
-        }
-        Ok(own)
     }
 }
 

@@ -1,8 +1,9 @@
 //! One's own rooms.
 
+use banter_domain::filter::Filter;
 use banter_domain::id::ObjectId;
 use banter_domain::room::RoomSeen;
-use banter_store::OwnRoom;
+use banter_store::{OwnOrder, OwnPage, OwnRoom};
 use serde_json::Value;
 
 use super::seen::seen;
@@ -14,11 +15,18 @@ impl Chat {
     pub async fn rooms(&self, caller: &Caller, query: RoomsQuery) -> Result<Page<RoomSeen>> {
         let user = caller.user();
         let mut view = self.store.view(caller.app.number).await?;
-        let mut own = view.own_rooms(&user).await?;
-        own.retain(|own| wanted(own, &query));
-        sort(&mut own, &query);
-        let total = i64::try_from(own.len()).unwrap_or(i64::MAX);
-        let page = own.into_iter().skip(query.skip).take(query.limit.unwrap_or(usize::MAX));
+        let (total, page) = match query.filter_of_ones_own() {
+            None => view.own_rooms_page(&user, &query.page()).await?,
+            Some(_) => {
+                // What a filter means is decided here, so its rooms are sorted here as well.
+                let mut own = view.own_rooms(&user).await?;
+                own.retain(|own| wanted(own, &query));
+                sort(&mut own, &query);
+                let total = i64::try_from(own.len()).unwrap_or(i64::MAX);
+                let limit = query.limit.unwrap_or(usize::MAX);
+                (total, own.into_iter().skip(query.skip).take(limit).collect::<Vec<_>>())
+            }
+        };
         let mut data = Vec::new();
         for own in page {
             data.push(seen(&mut view, &own.room, Some(&user)).await?);
@@ -26,6 +34,30 @@ impl Chat {
         Ok(Page { total, data })
     }
 }
+
+impl RoomsQuery {
+    /// A filter that asks something: clients send one that only names themselves.
+    fn filter_of_ones_own(&self) -> Option<&Filter> {
+        self.filter.as_ref().filter(|filter| !filter.is_always()).or(self.pref.as_ref())
+    }
+
+    fn page(&self) -> OwnPage {
+        let order = |(by, descending): &(SortBy, bool)| match by {
+            SortBy::LastMessage => (OwnOrder::LastMessage, *descending),
+            SortBy::CreatedTime => (OwnOrder::CreatedTime, *descending),
+        };
+        let sort = if self.sort.is_empty() { BY_DEFAULT.as_slice() } else { self.sort.as_slice() };
+        OwnPage {
+            order: sort.iter().map(order).collect(),
+            unread_first: self.unread_first,
+            updated_after_ms: self.updated_after_ms,
+            skip: self.skip,
+            limit: self.limit,
+        }
+    }
+}
+
+const BY_DEFAULT: [(SortBy, bool); 1] = [(SortBy::LastMessage, true)];
 
 fn wanted(own: &OwnRoom, query: &RoomsQuery) -> bool {
     let updated = query
@@ -61,8 +93,7 @@ fn field(own: &OwnRoom, path: &str) -> Option<Value> {
 
 /// Rooms without a message come last when the newest is asked for first.
 pub(crate) fn sort(own: &mut [OwnRoom], query: &RoomsQuery) {
-    let by_default = [(SortBy::LastMessage, true)];
-    let sort = if query.sort.is_empty() { by_default.as_slice() } else { query.sort.as_slice() };
+    let sort = if query.sort.is_empty() { BY_DEFAULT.as_slice() } else { query.sort.as_slice() };
     own.sort_by(|one, other| {
         let unread = |own: &OwnRoom| query.unread_first && own.unread > 0;
         let mut order = unread(other).cmp(&unread(one));

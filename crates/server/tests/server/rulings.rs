@@ -33,16 +33,37 @@ each_store! {
         assert_eq!((house.said(&one).await, house.said(&two).await), (vec!["for a_b".to_owned()], vec!["for a".to_owned()]));
     }
 
-    async fn r08_blocks_of_colliding_pairs_are_two(house: House) {
+    async fn r08_r09_who_opens_a_room_gets_the_id_a_block_holds(house: House) {
         let [a_b, c, a, b_c] = house.users(["a_b", "c", "a", "b_c"]).await;
         let one = a_b.blocks("c").await.expect_ok()["room"].as_str().unwrap().to_owned();
         let two = a.opens("b_c").await.expect_ok()["_id"].as_str().unwrap().to_owned();
-        assert_ne!(one, two);
+        // Another id would tell them that somebody has blocked somebody.
+        assert_eq!(one, two);
         a.said(&two, "free").await;
         b_c.said(&two, "free").await;
+        for stranger in [&a_b, &c] {
+            stranger.reads(&two).await.expect_refused("NOT_ROOM_MEMBER");
+            stranger.says(&two, "x").await.expect_refused("NOT_ROOM_MEMBER");
+        }
+        // The block stands where its pair's room has gone.
+        let opened = c.opens("a_b").await.expect_ok()["_id"].as_str().unwrap().to_owned();
+        assert_ne!(opened, two);
+        assert!(a_b.my_blocks().await.iter().all(|entry| entry["room"]["_id"] != *two));
+        c.says(&opened, "hello").await.expect_refused("USER_BLOCKED");
+        assert_eq!(house.said(&two).await, ["free", "free"]);
+    }
+
+    async fn r08_blocks_of_colliding_pairs_are_two(house: House) {
+        let [a_b, c, a, b_c] = house.users(["a_b", "c", "a", "b_c"]).await;
+        let one = a_b.blocks("c").await.expect_ok()["room"].as_str().unwrap().to_owned();
+        let two = a.blocks("b_c").await.expect_ok()["room"].as_str().unwrap().to_owned();
+        assert_ne!(one, two);
+        a_b.unblocks("c").await.expect_ok();
         let opened = c.opens("a_b").await.expect_ok()["_id"].as_str().unwrap().to_owned();
         assert_eq!(opened, one, "nobody claimed it meanwhile");
-        c.says(&opened, "hello").await.expect_refused("USER_BLOCKED");
+        c.said(&opened, "hello").await;
+        let closed = b_c.opens("a").await.expect_ok()["_id"].as_str().unwrap().to_owned();
+        b_c.says(&closed, "hello").await.expect_refused("USER_BLOCKED");
     }
 
     async fn r08_ids_that_differ_in_case_are_two_people(house: House) {

@@ -1,0 +1,112 @@
+//! The rooms somebody is in.
+
+use banter_domain::id::{ObjectId, UserId};
+use banter_domain::room::Room;
+
+use crate::read::Read;
+use crate::rooms::{ROOM, ROOM_COLUMNS, room};
+use crate::sql::{Row, Value, binds};
+use crate::{Result, View};
+
+/// One of the rooms somebody is in.
+#[derive(Debug, Clone)]
+pub struct OwnRoom {
+    /// The room.
+    pub room: Room,
+    /// Its unread messages for him.
+    pub unread: i64,
+    /// When it was made as far as he may know, milliseconds.
+    pub created_ms: i64,
+    /// When its newest message was written, milliseconds, and that message.
+    pub last: Option<(i64, ObjectId)>,
+    /// His preferences for it, as stored.
+    pub pref: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What a page of one's own rooms is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnOrder {
+    /// The newest message; a room without one is older than all.
+    LastMessage,
+    /// When it was made, as far as he may know.
+    CreatedTime,
+}
+
+/// Which page of one's own rooms is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct OwnPage {
+    /// Sorted by these, each perhaps descending; then by id.
+    pub order: Vec<(OwnOrder, bool)>,
+    /// Those with unread messages first.
+    pub unread_first: bool,
+    /// Only those with a newer message or made later, milliseconds.
+    pub updated_after_ms: Option<i64>,
+    /// After so many.
+    pub skip: usize,
+    /// At most so many; `None`: all.
+    pub limit: Option<usize>,
+}
+
+/// One's own rooms that are not frozen or hidden from one. `$1` the app, `$2` the user.
+fn own() -> String {
+    format!(
+        "SELECT q.*, (SELECT count(*) FROM messages g WHERE g.app = $1 AND g.room = q.id AND g.gone = 1
+                AND g.counts = 1 AND g.count_no > q.read_mark) AS gone_since
+         FROM (SELECT {ROOM}, COALESCE(m.read_count, (SELECT MAX(gm.read_count) FROM group_members g
+                JOIN members gm ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
+                WHERE g.app = $1 AND g.user_id = $2), 0) AS read_mark, COALESCE(m.pref, '{{}}') AS pref,
+            COALESCE(m.shown_created_ms, r.created_ms) AS shown_ms, lm.id AS last_id, lm.created_ms AS said_ms
+         FROM (SELECT app, room FROM members WHERE app = $1 AND user_id = $2 AND member = 1 AND hidden = 0
+               UNION
+               SELECT gm.app, gm.room FROM group_members g JOIN members gm
+                ON gm.app = g.app AND gm.user_id = g.grp AND gm.member = 1 AND gm.hidden = 0
+                WHERE g.app = $1 AND g.user_id = $2) mine
+         JOIN rooms r ON r.app = mine.app AND r.id = mine.room
+         LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $2 AND m.left_ms IS NULL
+         LEFT JOIN messages lm ON lm.app = r.app AND lm.room = r.id AND lm.seq = r.last_message
+         WHERE r.frozen = 0) q"
+    )
+}
+
+fn own_room(mut row: Row) -> Result<OwnRoom> {
+    let room = room(&mut row, 0)?;
+    let unread = (room.last_count - row.int(ROOM_COLUMNS)? - row.int(ROOM_COLUMNS + 5)?).max(0);
+    let pref = row.map(ROOM_COLUMNS + 1)?;
+    let last = row.int_opt(ROOM_COLUMNS + 4)?.zip(row.object_id_opt(ROOM_COLUMNS + 3)?);
+    Ok(OwnRoom { unread, pref, created_ms: row.int(ROOM_COLUMNS + 2)?, last, room })
+}
+
+impl View {
+    /// All rooms somebody is in, himself or through a user group, that are not frozen or hidden from
+    /// him; unsorted.
+    pub async fn own_rooms(&mut self, user: &UserId) -> Result<Vec<OwnRoom>> {
+        self.session.rows(&own(), binds![self.app, user]).await?.into_iter().map(own_room).collect()
+    }
+
+    /// A page of them, and how many there are.
+    pub async fn own_rooms_page(&mut self, user: &UserId, page: &OwnPage) -> Result<(i64, Vec<OwnRoom>)> {
+        const WANTED: &str = "(w.shown_ms > $3 OR w.said_ms > $3)";
+        let own = own();
+        let after = page.updated_after_ms.unwrap_or(i64::MIN);
+        let count = format!("SELECT count(*) FROM ({own}) w WHERE {WANTED}");
+        let rows = self.session.rows(&count, binds![self.app, user, after]).await?;
+        let total = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        let mut order = String::new();
+        if page.unread_first {
+            order.push_str("CASE WHEN w.last_count - w.read_mark - w.gone_since > 0 THEN 0 ELSE 1 END, ");
+        }
+        for (by, descending) in &page.order {
+            let way = if *descending { "DESC" } else { "ASC" };
+            order.push_str(&match by {
+                OwnOrder::LastMessage => format!("COALESCE(w.said_ms, -1) {way}, COALESCE(w.last_id, '') {way}, "),
+                OwnOrder::CreatedTime => format!("w.shown_ms {way}, "),
+            });
+        }
+        let text = format!("SELECT w.* FROM ({own}) w WHERE {WANTED} ORDER BY {order}w.id LIMIT $4 OFFSET $5");
+        let number = |n: usize| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+        let mut values = binds![self.app, user, after];
+        values.extend([number(page.limit.unwrap_or(usize::MAX)), number(page.skip)]);
+        let rooms = self.session.rows(&text, values).await?.into_iter().map(own_room).collect::<Result<_>>()?;
+        Ok((total, rooms))
+    }
+}
