@@ -187,9 +187,11 @@ async fn steady(bench: &Bench<'_>, house: &House, kind: &mut Kind) -> Result<()>
     let ways = [("unchanged", &unchanged, &mut kind.unchanged), ("304", &not_modified, &mut kind.not_modified)];
     for (way, plan, samples) in ways {
         let mut lanes = fixed.open().await?;
+        let recording = bench.profiler.record(&format!("lists.{}.fixed", kind.name), kind.reference.pid())?;
         let before = Clock { server: cpu_us(kind.reference.pid())?, database: 0.0 };
         let driven = lanes.drive_for(slice).await?;
         let after = Clock { server: cpu_us(kind.reference.pid())?, database: 0.0 };
+        drop(recording);
         kind.base.take(driven, before, after);
         drop(lanes);
         let mut lanes = plan.open().await?;

@@ -48,7 +48,7 @@ each_store! {
         // The block stands where its pair's room has gone.
         let opened = c.opens("a_b").await.expect_ok()["_id"].as_str().unwrap().to_owned();
         assert_ne!(opened, two);
-        assert!(a_b.my_blocks().await.iter().all(|entry| entry["room"]["_id"] != *two));
+        assert!(a_b.my_blocks().await.expect_list().iter().all(|entry| entry["room"]["_id"] != *two));
         c.says(&opened, "hello").await.expect_refused("USER_BLOCKED");
         assert_eq!(house.said(&two).await, ["free", "free"]);
     }
