@@ -50,18 +50,19 @@ pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
     })
 }
 
-/// How a user stands in a room, in one question. `$2` the room, `$3` the user.
+/// How a user stands in a room, in one question. `$2` the room, `$3` the user. `CASE`, because SQLite
+/// asks both sides of an `AND` in a column: it would look through all members of a group.
 const STANDING: &str = "SELECT r.owner, m.member, m.manager, m.hidden,
         EXISTS (SELECT 1 FROM group_members g JOIN members gm
             ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
             WHERE g.app = r.app AND g.user_id = $3),
-        r.kind <> 'direct' AND EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban'
-            AND b.room = r.id AND b.blockee = $3 AND b.lifted_ms IS NULL),
-        r.kind = 'direct' AND (
+        CASE WHEN r.kind <> 'direct' THEN EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban'
+            AND b.room = r.id AND b.blockee = $3 AND b.lifted_ms IS NULL) ELSE FALSE END,
+        CASE WHEN r.kind = 'direct' THEN
             EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = $3
                 AND b.blockee IN (r.low, r.high) AND b.lifted_ms IS NULL)
             OR EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block'
-                AND b.blocker IN (r.low, r.high) AND b.blockee = $3 AND b.lifted_ms IS NULL)),
+                AND b.blocker IN (r.low, r.high) AND b.blockee = $3 AND b.lifted_ms IS NULL) ELSE FALSE END,
         r.secret = 1 AND m.user_id IS NULL
     FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
     WHERE r.app = $1 AND r.id = $2";
@@ -197,8 +198,8 @@ impl Tx {
         }
         let lock = if sabotage::removed(Lock::Room) { "" } else { " FOR UPDATE" };
         let text = format!(
-            "SELECT {ROOM}, r.kind = 'direct' AND EXISTS (SELECT 1 FROM members h WHERE h.app = r.app AND h.room = r.id
-                AND h.hidden = 1)
+            "SELECT {ROOM}, CASE WHEN r.kind = 'direct' THEN EXISTS (SELECT 1 FROM members h WHERE h.app = r.app
+                AND h.room = r.id AND h.hidden = 1) ELSE FALSE END
              FROM rooms r WHERE r.app = $1 AND r.id = $2{lock}"
         );
         statements.push(Statement { text: text.into(), binds: binds![app, id] });
