@@ -131,9 +131,9 @@ impl View {
     pub async fn read_mark(&mut self, room: &RoomId, id: &UserId) -> Result<Option<i64>> {
         let text = "SELECT COALESCE((SELECT read_count FROM members WHERE app = $1 AND room = $2 AND user_id = $3
                     AND left_ms IS NULL),
-                (SELECT MAX(gm.read_count) FROM group_members g JOIN members gm
-                    ON gm.app = g.app AND gm.room = $2 AND gm.user_id = g.grp AND gm.member = 1
-                    WHERE g.app = $1 AND g.user_id = $3))";
+                (SELECT MAX(gm.read_count) FROM group_members g CROSS JOIN members gm
+                    WHERE g.app = $1 AND g.user_id = $3
+                        AND gm.app = g.app AND gm.room = $2 AND gm.user_id = g.grp AND gm.member = 1))";
         let rows = self.session.rows(text, binds![self.app, room, id]).await?;
         rows.first().map_or(Ok(None), |row| row.int_opt(0))
     }

@@ -53,8 +53,8 @@ fn own() -> String {
         "SELECT q.*, (SELECT count(*) FROM messages g WHERE g.app = $1 AND g.room = q.id AND g.gone = 1
                 AND g.counts = 1 AND g.count_no > q.read_mark) AS gone_since
          FROM (SELECT {ROOM}, COALESCE(m.read_count, (SELECT MAX(gm.read_count) FROM group_members g
-                JOIN members gm ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
-                WHERE g.app = $1 AND g.user_id = $2), 0) AS read_mark, COALESCE(m.pref, '{{}}') AS pref,
+                CROSS JOIN members gm WHERE g.app = $1 AND g.user_id = $2
+                    AND gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1), 0) AS read_mark, COALESCE(m.pref, '{{}}') AS pref,
             COALESCE(m.shown_created_ms, r.created_ms) AS shown_ms, lm.id AS last_id, lm.created_ms AS said_ms
          FROM (SELECT app, room FROM members WHERE app = $1 AND user_id = $2 AND member = 1 AND hidden = 0
                UNION

@@ -51,11 +51,11 @@ pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
 }
 
 /// How a user stands in a room, in one question. `$2` the room, `$3` the user. `CASE`, because SQLite
-/// asks both sides of an `AND` in a column: it would look through all members of a group.
+/// asks both sides of an `AND` in a column: it would look through all members of a group. `CROSS JOIN`, because it
+/// looks from left to right then: from the user's few groups, and not from the room's many members.
 const STANDING: &str = "SELECT r.owner, m.member, m.manager, m.hidden,
-        EXISTS (SELECT 1 FROM group_members g JOIN members gm
-            ON gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1
-            WHERE g.app = r.app AND g.user_id = $3),
+        EXISTS (SELECT 1 FROM group_members g CROSS JOIN members gm WHERE g.app = r.app AND g.user_id = $3
+            AND gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1),
         CASE WHEN r.kind <> 'direct' THEN EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban'
             AND b.room = r.id AND b.blockee = $3 AND b.lifted_ms IS NULL) ELSE FALSE END,
         CASE WHEN r.kind = 'direct' THEN
