@@ -25,6 +25,7 @@ mod stats;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Args, Command};
 
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
             .enable_all()
             .build()
             .map_err(Error::from)
-            .and_then(|runtime| runtime.block_on(figures::run(&args))),
+            .and_then(|runtime| runtime.block_on(until_interrupted(figures::run(&args)))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,5 +56,15 @@ fn main() -> ExitCode {
             eprintln!("banter-bench: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs until it is done or somebody asks to stop; either way no server is left behind.
+async fn until_interrupted(run: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = run => done,
+        _ = terminate.recv() => Err("terminated".into()),
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
     }
 }

@@ -40,8 +40,8 @@ pub(crate) enum Shown {
 
 #[derive(Default)]
 struct Shelf {
-    answers: HashMap<ListKey, (Arc<KeptAnswer>, Vec<Shown>)>,
-    by_shown: HashMap<Shown, HashSet<ListKey>>,
+    answers: HashMap<Arc<ListKey>, (Arc<KeptAnswer>, Vec<Arc<Shown>>)>,
+    by_shown: HashMap<Arc<Shown>, HashSet<Arc<ListKey>>>,
     bytes: usize,
     /// Changes under way: committed or not, nothing is kept until they end.
     changing: usize,
@@ -111,8 +111,9 @@ impl Kept {
             ListKey::Blocker(app, user) => (*app, Shown::MadeBy(*app, user.clone())),
             ListKey::Room(app, room, _) => (*app, Shown::Room(*app, room.clone())),
         };
-        let mut shown: HashSet<Shown> = users.into_iter().map(|user| Shown::User(app, user)).collect();
-        shown.insert(whole);
+        let key = Arc::new(key);
+        let mut shown: Vec<Arc<Shown>> = users.into_iter().map(|user| Arc::new(Shown::User(app, user))).collect();
+        shown.push(Arc::new(whole));
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         if shelf.changing > 0 || self.generation.load(Ordering::SeqCst) != ticket.0 {
             return;
@@ -125,7 +126,7 @@ impl Kept {
         for one in &shown {
             shelf.by_shown.entry(one.clone()).or_default().insert(key.clone());
         }
-        shelf.answers.insert(key, (answer, shown.into_iter().collect()));
+        shelf.answers.insert(key, (answer, shown));
     }
 
     /// Begins a change to what answers show. To be held until the commit has returned.
@@ -135,7 +136,7 @@ impl Kept {
             shelf.changing += 1;
             self.generation.fetch_add(1, Ordering::SeqCst);
             for one in what {
-                let keys: Vec<ListKey> = shelf.by_shown.get(one).into_iter().flatten().cloned().collect();
+                let keys: Vec<Arc<ListKey>> = shelf.by_shown.get(one).into_iter().flatten().cloned().collect();
                 for key in keys {
                     shelf.drop_key(&key);
                 }

@@ -20,14 +20,8 @@ pub enum ListOf<'a> {
 }
 
 const ENTRY: &str = "l.id, l.kind, l.updated_ms, l.created_ms, l.lifted_ms, l.room, l.room_kind, l.room_created_ms,
-    l.blockee, e.nickname, e.avatar_url, e.last_login_ms,
-    l.blocker, b.nickname, b.avatar_url, b.last_login_ms";
-const PEOPLE: &str = "LEFT JOIN users e ON e.app = l.app AND e.id = l.blockee
-    LEFT JOIN users b ON b.app = l.app AND b.id = l.blocker";
-/// Of one's own list the blocker is known: only the blockee is looked up.
-const OWN_ENTRY: &str = "l.id, l.kind, l.updated_ms, l.created_ms, l.lifted_ms, l.room, l.room_kind, l.room_created_ms,
-    l.blockee, e.nickname, e.avatar_url, e.last_login_ms, l.blocker, NULL, NULL, 0";
-const OWN_PEOPLE: &str = "LEFT JOIN users e ON e.app = l.app AND e.id = l.blockee";
+    l.blocker, l.blockee, e.nickname, e.avatar_url, e.last_login_ms";
+const PEOPLE: &str = "LEFT JOIN users e ON e.app = l.app AND e.id = l.blockee";
 
 fn profile(row: &mut Row, from: usize) -> Result<Profile> {
     let id = row.user(from)?;
@@ -47,8 +41,9 @@ fn listed(mut row: Row) -> Result<Listed> {
         created_ms: row.int(3)?,
         lifted_ms: row.int_opt(4)?,
         room: RoomBrief { id: row.room_id(5)?, kind: row.text(6)?, created_ms: row.int(7)? },
-        blockee: profile(&mut row, 8)?,
-        blocker: profile(&mut row, 12)?,
+        // Who shuts out is filled in where he is shown; he is mostly the same in all entries.
+        blocker: Profile::deleted(row.user(8)?),
+        blockee: profile(&mut row, 9)?,
     })
 }
 
@@ -67,11 +62,9 @@ impl View {
             values.push(value);
             format!("${}", values.len())
         };
-        let (columns, people, mut condition) = match of {
-            ListOf::Blocker(user) => (OWN_ENTRY, OWN_PEOPLE, format!("l.blocker = {}", bind(&mut values, user.into()))),
-            ListOf::Room(room) => {
-                (ENTRY, PEOPLE, format!("l.kind = 'ban' AND l.room = {}", bind(&mut values, room.into())))
-            }
+        let mut condition = match of {
+            ListOf::Blocker(user) => format!("l.blocker = {}", bind(&mut values, user.into())),
+            ListOf::Room(room) => format!("l.kind = 'ban' AND l.room = {}", bind(&mut values, room.into())),
             ListOf::Pair(pair, side) => {
                 let [low, high] = pair.both();
                 let (low, high) = (bind(&mut values, low.into()), bind(&mut values, high.into()));
@@ -80,7 +73,7 @@ impl View {
                 if let Some(side) = side {
                     condition.push_str(&format!(" AND l.blocker = {}", bind(&mut values, side.into())));
                 }
-                (ENTRY, PEOPLE, condition)
+                condition
             }
         };
         match query.since_ms {
@@ -108,9 +101,22 @@ impl View {
         }
         let limit = bind(&mut values, Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
         let text = format!(
-            "SELECT {columns} FROM relations l {people} WHERE l.app = $1 AND {condition}
+            "SELECT {ENTRY} FROM relations l {PEOPLE} WHERE l.app = $1 AND {condition}
              ORDER BY l.updated_ms DESC, l.id DESC LIMIT {limit}"
         );
-        self.session.rows(&text, values).await?.into_iter().map(listed).collect()
+        let rows = self.session.rows(&text, values).await?;
+        let mut page = rows.into_iter().map(listed).collect::<Result<Vec<_>>>()?;
+        if !matches!(of, ListOf::Blocker(_)) {
+            let mut blockers: Vec<UserId> = page.iter().map(|entry| entry.blocker.id.clone()).collect();
+            blockers.sort();
+            blockers.dedup();
+            let known = self.users(&blockers).await?;
+            for entry in &mut page {
+                if let Some(user) = known.get(&entry.blocker.id) {
+                    entry.blocker = user.profile.clone();
+                }
+            }
+        }
+        Ok(page)
     }
 }

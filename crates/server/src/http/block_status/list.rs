@@ -132,7 +132,13 @@ pub(super) async fn short(mut reader: ListReader, asked: &ListQuery, shape: Shap
         Some(last) => body.extend_from_slice(format!(r#"],"nextCursor":"{}"}}}}"#, cursor_after(last)).as_bytes()),
     }
     let etag = etag(blake3::Hasher::new().update(&body));
-    let shows = page.into_iter().flat_map(|entry| [entry.blockee.id, entry.blocker.id]).collect();
+    let mut shows: Vec<UserId> = Vec::with_capacity(page.len() + 1);
+    for entry in page {
+        if shape == Shape::Bans && !shows.contains(&entry.blocker.id) {
+            shows.push(entry.blocker.id);
+        }
+        shows.push(entry.blockee.id);
+    }
     Ok(Some(Short { body: body.into(), etag, shows }))
 }
 
