@@ -38,9 +38,12 @@ pub(crate) enum Shown {
     Room(i64, RoomId),
 }
 
+/// An answer, and what it shows of.
+type OnShelf = (Arc<KeptAnswer>, Vec<Arc<Shown>>);
+
 #[derive(Default)]
 struct Shelf {
-    answers: HashMap<Arc<ListKey>, (Arc<KeptAnswer>, Vec<Arc<Shown>>)>,
+    answers: HashMap<Arc<ListKey>, OnShelf>,
     by_shown: HashMap<Arc<Shown>, HashSet<Arc<ListKey>>>,
     bytes: usize,
     /// Changes under way: committed or not, nothing is kept until they end.
