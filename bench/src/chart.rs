@@ -27,7 +27,7 @@ pub(crate) fn svg(report: &Report) -> String {
 <title>Banter: what was measured against what was aimed at</title>
 <rect width="{width}" height="{height}" fill="#ffffff"/>
 <text x="12" y="24" font-size="16" font-weight="600" fill="#1c2430">Banter bench: share of each aim that is used</text>
-<text x="12" y="44" fill="#5a6472">Left of the line: met. Ratios within one run; the scale is logarithmic, 0.1 to 10.</text>"##
+<text x="12" y="44" fill="#5a6472">Left of the line: met. Grey: this run cannot tell. Ratios within one run; the scale is logarithmic, 0.1 to 10.</text>"##
     );
     for tick in [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0] {
         let x = LABEL + place(tick) * WIDTH;
@@ -42,7 +42,11 @@ pub(crate) fn svg(report: &Report) -> String {
     for (number, (figure, aim)) in rows.iter().enumerate() {
         let y = TOP + ROW * number as f64;
         let used = aim.used(figure.judged());
-        let colour = if aim.met(figure.judged()) { "#2f8f5b" } else { "#c8452f" };
+        let colour = match figure.met() {
+            Some(true) => "#2f8f5b",
+            Some(false) => "#c8452f",
+            None => "#a9b1bc",
+        };
         let (from, to) = (place(0.1), place(used));
         let _ = writeln!(
             out,

@@ -59,6 +59,8 @@ pub(crate) struct Figure {
     /// What the aim is about: the ratio, unless it is about the value.
     pub(crate) aim: Option<Aim>,
     pub(crate) aim_is_for_value: bool,
+    /// Why this run cannot tell whether the aim is met.
+    pub(crate) unsure: Option<String>,
     /// Whatever else was seen.
     pub(crate) details: Map<String, Value>,
 }
@@ -82,6 +84,7 @@ impl Figure {
             ratio,
             aim: None,
             aim_is_for_value: false,
+            unsure: None,
             details: Map::new(),
         }
     }
@@ -99,6 +102,12 @@ impl Figure {
         self
     }
 
+    /// With a reason not to judge it by this run, if there is one.
+    pub(crate) fn unsure(mut self, reason: Option<&str>) -> Self {
+        self.unsure = reason.map(str::to_owned);
+        self
+    }
+
     /// With something more to know.
     pub(crate) fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.insert(name.to_owned(), value.into());
@@ -110,8 +119,11 @@ impl Figure {
         if self.aim_is_for_value { self.value } else { self.ratio }
     }
 
-    /// Whether the aim is met, if there is one.
+    /// Whether the aim is met, if there is one and this run can tell.
     pub(crate) fn met(&self) -> Option<bool> {
+        if self.unsure.is_some() {
+            return None;
+        }
         self.aim.map(|aim| aim.met(self.judged()))
     }
 
@@ -120,7 +132,7 @@ impl Figure {
             "name": self.name, "store": self.store, "value": rounded(self.value), "unit": self.unit,
             "reference": rounded(self.reference), "against": self.against, "ratio": rounded(self.ratio),
             "aim": self.aim.map(Aim::text), "aimIsFor": self.aim.map(|_| if self.aim_is_for_value { "value" } else { "ratio" }),
-            "met": self.met(), "details": self.details,
+            "met": self.met(), "unsure": self.unsure, "details": self.details,
         })
     }
 }
@@ -142,9 +154,12 @@ impl Report {
         self.figures.push(figure);
     }
 
-    /// Adds a sentence.
+    /// Adds a sentence, once.
     pub(crate) fn note(&mut self, sentence: impl Into<String>) {
-        self.notes.push(sentence.into());
+        let sentence = sentence.into();
+        if !self.notes.contains(&sentence) {
+            self.notes.push(sentence);
+        }
     }
 
     /// The table for the terminal.
@@ -184,6 +199,7 @@ fn row(figure: &Figure) -> [String; 7] {
     let met = match figure.met() {
         Some(true) => "yes",
         Some(false) => "NO",
+        None if figure.unsure.is_some() => "?",
         None => "",
     };
     let aim = figure
@@ -228,6 +244,13 @@ mod tests {
         assert!(Aim::AtLeast(3.0).met(3.0) && !Aim::AtLeast(3.0).met(2.9));
         assert_eq!(Aim::AtMost(2.0).used(1.0), 0.5);
         assert_eq!(Aim::AtLeast(3.0).used(6.0), 0.5);
+    }
+
+    #[test]
+    fn a_disturbed_run_gives_no_verdict() {
+        let figure = Figure::new("a", "sqlite", (6.0, "/s"), (2.0, "/s"), 3.0).aim(Aim::AtLeast(3.0));
+        assert_eq!(figure.met(), Some(true));
+        assert_eq!(figure.unsure(Some("noise")).met(), None);
     }
 
     #[test]

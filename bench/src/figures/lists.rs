@@ -67,6 +67,7 @@ pub(crate) async fn measure(bench: &mut Bench<'_>, house: &House, store: &'stati
     let mut version = 1;
     for round in 0..bench.pace.rounds {
         eprintln!("lists ({store}): round {} of {}", round + 1, bench.pace.rounds);
+        bench.glance_at_disk()?;
         for kind in &mut kinds {
             steady(bench, house, kind).await?;
         }

@@ -18,7 +18,7 @@ use crate::postgres::Database;
 use crate::prepare::{self, Large};
 use crate::profile::Profiler;
 use crate::report::Report;
-use crate::{Result, chart};
+use crate::{Result, chart, fsync};
 
 /// What all figures share.
 pub(crate) struct Bench<'a> {
@@ -29,6 +29,8 @@ pub(crate) struct Bench<'a> {
     folder: PathBuf,
     report: Report,
     profiler: Profiler,
+    /// Raw fsync rates seen all through the run: what the disk can do when nobody else uses it.
+    disk: Vec<f64>,
 }
 
 /// The stores, as they are named in results.
@@ -49,7 +51,8 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     let folder = out.join(format!("run-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     let profiler = Profiler::new(args.perf.as_deref())?;
-    let mut bench = Bench { args, pace: args.pace(), builder, folder, report: Report::default(), profiler };
+    let mut bench =
+        Bench { args, pace: args.pace(), builder, folder, report: Report::default(), profiler, disk: Vec::new() };
     bench.report.facts = facts(&bench);
 
     let measured = bench.measure(&out).await;
@@ -125,6 +128,13 @@ impl Bench<'_> {
             sends::measure(self, &house, store).await?;
             house.close().await?;
         }
+        Ok(())
+    }
+
+    /// Looks what the disk can do just now; to be called when no server is busy.
+    fn glance_at_disk(&mut self) -> Result<()> {
+        let rate = fsync::raw_rate(&self.folder, self.pace.slice.mul_f64(0.05))?;
+        self.disk.push(rate);
         Ok(())
     }
 

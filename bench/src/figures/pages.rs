@@ -57,6 +57,7 @@ pub(crate) async fn measure(bench: &mut Bench<'_>, large: &Large) -> Result<()> 
     }
     for round in 0..bench.pace.rounds {
         eprintln!("pages: round {} of {}", round + 1, bench.pace.rounds);
+        bench.glance_at_disk()?;
         for page in &mut pages {
             let mut lanes = Plan::same(house.address(), page.request.clone(), CONNECTIONS).open().await?;
             let recording =
