@@ -55,8 +55,15 @@ impl App {
 const NO_KEY: &str = "none:";
 
 /// The keyed hash of a token.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TokenHash(pub(crate) String);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// As it is stored.
+    pub(crate) fn hex(&self) -> String {
+        blake3::Hash::from_bytes(self.0).to_hex().to_string()
+    }
+}
 
 /// Whoever calls.
 #[derive(Debug, Clone)]
@@ -128,10 +135,16 @@ struct Tokens {
     known: HashMap<(i64, TokenHash), (UserId, i64)>,
 }
 
+#[derive(Default)]
+struct Apps {
+    by_api_key_hash: HashMap<String, Arc<App>>,
+    by_client_key: HashMap<String, Arc<App>>,
+}
+
 /// What was asked before.
 pub(crate) struct Cache {
     alone: bool,
-    apps: RwLock<HashMap<String, Arc<App>>>,
+    apps: RwLock<Apps>,
     tokens: RwLock<Tokens>,
 }
 
@@ -140,61 +153,63 @@ impl Cache {
         Self { alone, apps: RwLock::default(), tokens: RwLock::default() }
     }
 
-    fn app(&self, key: &str) -> Option<Arc<App>> {
-        self.apps.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    fn app(&self, find: impl FnOnce(&Apps) -> Option<&Arc<App>>) -> Option<Arc<App>> {
+        find(&self.apps.read().unwrap_or_else(PoisonError::into_inner)).cloned()
     }
 
-    fn remember_app(&self, key: String, app: &Arc<App>) {
+    fn remember_app(&self, remember: impl FnOnce(&mut Apps)) {
         if self.alone {
-            self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(key, app.clone());
+            remember(&mut self.apps.write().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
     fn forget_apps(&self) {
-        self.apps.write().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.apps.write().unwrap_or_else(PoisonError::into_inner) = Apps::default();
     }
 
     /// After the commit of a revocation or of a new binding, before it is acknowledged.
     pub(crate) fn forget_tokens(&self, app: i64, hashes: &[String]) {
         let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
         tokens.generation += 1;
-        for hash in hashes {
-            tokens.known.remove(&(app, TokenHash(hash.clone())));
+        for hash in hashes.iter().filter_map(|hash| blake3::Hash::from_hex(hash).ok()) {
+            tokens.known.remove(&(app, TokenHash(*hash.as_bytes())));
         }
     }
 }
 
 impl Chat {
-    fn hash(&self, what: &str, secret: &str) -> String {
+    fn keyed(&self, what: &str, secret: &str) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret);
         hasher.update(what.as_bytes()).update(&[0]).update(secret.as_bytes());
-        hasher.finalize().to_hex().to_string()
+        hasher.finalize()
+    }
+
+    fn hash(&self, what: &str, secret: &str) -> String {
+        self.keyed(what, secret).to_hex().to_string()
     }
 
     pub(crate) fn token_hash(&self, token: &str) -> TokenHash {
-        TokenHash(self.hash("token", token))
+        TokenHash(*self.keyed("token", token).as_bytes())
     }
 
     /// The app with this API key. The key is compared as a keyed hash, so that no time taken tells
     /// anything of it.
     pub async fn app_of_api_key(&self, key: &str) -> Result<Option<Arc<App>>> {
         let hash = self.hash("api-key", key);
-        if let Some(app) = self.access.app(&hash) {
+        if let Some(app) = self.access.app(|apps| apps.by_api_key_hash.get(&hash)) {
             return Ok(Some(app));
         }
         let row = self.store.view(0).await?.app_of_api_key(&hash).await?;
         Ok(row.map(|row| {
             let app = Arc::new(App::from(row));
-            self.access.remember_app(hash, &app);
+            self.access.remember_app(|apps| drop(apps.by_api_key_hash.insert(hash, app.clone())));
             app
         }))
     }
 
     /// The app with this client key.
     pub async fn app_of_client_key(&self, key: &str) -> Result<Option<Arc<App>>> {
-        // A client key cannot be taken for the hash of an API key: those are 64 hex digits.
-        let known_as = format!("client:{key}");
-        if let Some(app) = self.access.app(&known_as) {
+        if let Some(app) = self.access.app(|apps| apps.by_client_key.get(key)) {
             return Ok(Some(app));
         }
         if key.contains('\0') || key.starts_with(NO_KEY) {
@@ -203,7 +218,7 @@ impl Chat {
         let row = self.store.view(0).await?.app_of_client_key(key).await?;
         Ok(row.map(|row| {
             let app = Arc::new(App::from(row));
-            self.access.remember_app(known_as, &app);
+            self.access.remember_app(|apps| drop(apps.by_client_key.insert(key.to_owned(), app.clone())));
             app
         }))
     }
@@ -220,7 +235,7 @@ impl Chat {
             }
             tokens.generation
         };
-        let Some(row) = self.store.view(app.number).await?.token(&key.1.0).await? else { return Ok(None) };
+        let Some(row) = self.store.view(app.number).await?.token(&key.1.hex()).await? else { return Ok(None) };
         if row.expires_ms <= now_ms {
             return Ok(None);
         }
@@ -230,7 +245,7 @@ impl Chat {
                 if tokens.known.len() >= REMEMBERED_TOKENS {
                     tokens.known.clear();
                 }
-                tokens.known.insert(key.clone(), (row.user.clone(), row.expires_ms));
+                tokens.known.insert(key, (row.user.clone(), row.expires_ms));
             }
         }
         Ok(Some((row.user, key.1)))

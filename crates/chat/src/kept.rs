@@ -1,13 +1,22 @@
 //! Ready-made answers of the two lists, for as long as nothing in them changes.
 //!
-//! An answer is dropped before the change that outdates it commits, and none is kept that was
-//! begun before such a change ended: whoever is told of a change never reads an older list.
+//! An answer is outdated before the change that outdates it commits, and one that was begun before
+//! such a change ended is never used: whoever is told of a change never reads an older list.
+//!
+//! What an answer shows (people, rooms, what somebody made) is hashed to stamps: counters that move
+//! when a change of it begins and when it ends. An answer holds as long as none of its stamps moved
+//! after its reading began. Two things that share a stamp outdate one another's answers, which
+//! costs a reading and nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use banter_domain::id::{RoomId, UserId};
+
+/// How many stamps there are: half a megabyte. A power of two.
+const STAMPS: usize = 1 << 16;
 
 /// Which answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,12 +28,12 @@ pub enum ListKey {
 }
 
 /// A kept answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct KeptAnswer {
     /// Its bytes.
     pub body: bytes::Bytes,
-    /// Its strong validator, without quotes.
-    pub etag: String,
+    /// Its strong validator, as it stands in a header.
+    pub etag: bytes::Bytes,
 }
 
 /// What an answer shows of: if it changes, the answer is outdated.
@@ -38,75 +47,100 @@ pub(crate) enum Shown {
     Room(i64, RoomId),
 }
 
-/// An answer, and what it shows of.
-type OnShelf = (Arc<KeptAnswer>, Vec<Arc<Shown>>);
+/// An answer on the shelf.
+struct OnShelf {
+    answer: KeptAnswer,
+    began: Ticket,
+    /// Places of the stamps of what it shows.
+    shows: Box<[u32]>,
+}
 
 #[derive(Default)]
 struct Shelf {
-    answers: HashMap<Arc<ListKey>, OnShelf>,
-    by_shown: HashMap<Arc<Shown>, HashSet<Arc<ListKey>>>,
+    answers: HashMap<ListKey, OnShelf>,
     bytes: usize,
-    /// Changes under way: committed or not, nothing is kept until they end.
-    changing: usize,
 }
 
-impl Shelf {
-    fn drop_key(&mut self, key: &ListKey) {
-        if let Some((answer, shown)) = self.answers.remove(key) {
-            self.bytes -= answer.body.len();
-            for one in shown {
-                if let Some(keys) = self.by_shown.get_mut(&one) {
-                    keys.remove(key);
-                    if keys.is_empty() {
-                        self.by_shown.remove(&one);
-                    }
-                }
-            }
-        }
+/// Counts changes of whatever is hashed to it: those under way in the upper 16 bits, in the lower
+/// ones the moment at which the latest of them began or ended.
+#[derive(Default)]
+struct Stamp(AtomicU64);
+
+const ONE_UNDER_WAY: u64 = 1 << 48;
+
+impl Stamp {
+    fn begin(&self, moment: u64) {
+        self.set(|under_way| under_way + ONE_UNDER_WAY, moment);
+    }
+
+    fn end(&self, moment: u64) {
+        self.set(|under_way| under_way.saturating_sub(ONE_UNDER_WAY), moment);
+    }
+
+    fn set(&self, count: impl Fn(u64) -> u64, moment: u64) {
+        let moved = |now: u64| {
+            let (under_way, latest) = (now & !(ONE_UNDER_WAY - 1), now & (ONE_UNDER_WAY - 1));
+            Some(count(under_way) | latest.max(moment))
+        };
+        // The closure never declines, so this cannot fail.
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
+    }
+
+    /// Nothing of it changed since, and nothing of it is changing.
+    fn stands_since(&self, ticket: Ticket) -> bool {
+        // With a change under way the value is larger than any moment.
+        self.0.load(Ordering::SeqCst) <= ticket.0
     }
 }
 
 /// The answers kept.
 pub struct Kept {
     most_bytes: usize,
-    /// Moves when a change begins and when it ends.
-    generation: AtomicU64,
+    /// The latest moment: how often a change began or ended.
+    moment: AtomicU64,
+    stamps: Box<[Stamp]>,
+    hasher: RandomState,
     shelf: RwLock<Shelf>,
 }
 
-/// Taken before an answer's data is read; the answer is kept only if nothing changed since.
+/// Taken before an answer's data is read: the answer is as old as this.
 #[derive(Debug, Clone, Copy)]
 pub struct Ticket(u64);
 
 impl Kept {
+    /// `most_bytes` of answers at most; 0: none are kept.
     pub(crate) fn new(most_bytes: usize) -> Self {
-        Self { most_bytes, generation: AtomicU64::new(0), shelf: RwLock::default() }
+        let stamps = if most_bytes > 0 { STAMPS } else { 0 };
+        Self {
+            most_bytes,
+            moment: AtomicU64::new(0),
+            stamps: std::iter::repeat_with(Stamp::default).take(stamps).collect(),
+            hasher: RandomState::new(),
+            shelf: RwLock::default(),
+        }
     }
 
     /// The answer, if it is kept.
     #[must_use]
-    pub fn get(&self, key: &ListKey) -> Option<Arc<KeptAnswer>> {
+    pub fn get(&self, key: &ListKey) -> Option<KeptAnswer> {
         if self.most_bytes == 0 {
             return None;
         }
         let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
-        shelf.answers.get(key).map(|(answer, _)| answer.clone())
+        let kept = shelf.answers.get(key)?;
+        let stands = |place: &u32| self.stamp(*place).is_some_and(|stamp| stamp.stands_since(kept.began));
+        kept.shows.iter().all(stands).then(|| kept.answer.clone())
     }
 
     /// To be taken before reading what an answer is made of.
     #[must_use]
     pub fn ticket(&self) -> Ticket {
-        Ticket(self.generation.load(Ordering::SeqCst))
+        Ticket(self.moment.load(Ordering::SeqCst))
     }
 
-    /// Keeps an answer that shows these people, unless something changed meanwhile.
-    pub fn offer(
-        &self,
-        ticket: Ticket,
-        key: ListKey,
-        users: impl IntoIterator<Item = UserId>,
-        answer: Arc<KeptAnswer>,
-    ) {
+    /// Keeps an answer that shows these people. It is used as long as nothing in it changed since
+    /// the ticket was taken.
+    pub fn offer(&self, ticket: Ticket, key: ListKey, users: impl IntoIterator<Item = UserId>, answer: KeptAnswer) {
         if answer.body.len() > self.most_bytes / 8 {
             return;
         }
@@ -114,52 +148,122 @@ impl Kept {
             ListKey::Blocker(app, user) => (*app, Shown::MadeBy(*app, user.clone())),
             ListKey::Room(app, room, _) => (*app, Shown::Room(*app, room.clone())),
         };
-        let key = Arc::new(key);
-        let mut shown: Vec<Arc<Shown>> = users.into_iter().map(|user| Arc::new(Shown::User(app, user))).collect();
-        shown.push(Arc::new(whole));
+        let people = users.into_iter().map(|user| self.place(&Shown::User(app, user)));
+        let shows: Box<[u32]> = people.chain([self.place(&whole)]).collect();
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        if shelf.changing > 0 || self.generation.load(Ordering::SeqCst) != ticket.0 {
-            return;
+        if let Some(older) = shelf.answers.remove(&key) {
+            shelf.bytes -= older.answer.body.len();
         }
-        shelf.drop_key(&key);
         if shelf.bytes + answer.body.len() > self.most_bytes {
-            *shelf = Shelf { changing: shelf.changing, ..Shelf::default() };
+            *shelf = Shelf::default();
         }
         shelf.bytes += answer.body.len();
-        for one in &shown {
-            shelf.by_shown.entry(one.clone()).or_default().insert(key.clone());
-        }
-        shelf.answers.insert(key, (answer, shown));
+        shelf.answers.insert(key, OnShelf { answer, began: ticket, shows });
     }
 
     /// Begins a change to what answers show. To be held until the commit has returned.
     pub(crate) fn changing(&self, what: &[Shown]) -> Changing<'_> {
-        if self.most_bytes > 0 {
-            let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-            shelf.changing += 1;
-            self.generation.fetch_add(1, Ordering::SeqCst);
-            for one in what {
-                let keys: Vec<Arc<ListKey>> = shelf.by_shown.get(one).into_iter().flatten().cloned().collect();
-                for key in keys {
-                    shelf.drop_key(&key);
-                }
-            }
-        }
-        Changing { kept: self }
+        let places = if self.most_bytes > 0 { what.iter().map(|one| self.place(one)).collect() } else { Vec::new() };
+        let changing = Changing { kept: self, places };
+        changing.each(Stamp::begin);
+        changing
+    }
+
+    fn place(&self, shown: &Shown) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "the lowest bits of a hash are as good as any")]
+        let low = self.hasher.hash_one(shown) as u32;
+        low % STAMPS as u32
+    }
+
+    fn stamp(&self, place: u32) -> Option<&Stamp> {
+        self.stamps.get(place as usize)
     }
 }
 
 /// A change under way.
 pub(crate) struct Changing<'a> {
     kept: &'a Kept,
+    places: Vec<u32>,
+}
+
+impl Changing<'_> {
+    fn each(&self, move_on: impl Fn(&Stamp, u64)) {
+        if self.places.is_empty() {
+            return;
+        }
+        let moment = self.kept.moment.fetch_add(1, Ordering::SeqCst) + 1;
+        for place in &self.places {
+            if let Some(stamp) = self.kept.stamp(*place) {
+                move_on(stamp, moment);
+            }
+        }
+    }
 }
 
 impl Drop for Changing<'_> {
     fn drop(&mut self) {
-        if self.kept.most_bytes > 0 {
-            let mut shelf = self.kept.shelf.write().unwrap_or_else(PoisonError::into_inner);
-            shelf.changing -= 1;
-            self.kept.generation.fetch_add(1, Ordering::SeqCst);
+        self.each(Stamp::end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(id: &str) -> UserId {
+        UserId::parse(id).expect("a valid id")
+    }
+
+    fn answer() -> KeptAnswer {
+        KeptAnswer { body: bytes::Bytes::from_static(b"{}"), etag: bytes::Bytes::from_static(b"\"e\"") }
+    }
+
+    #[test]
+    fn an_answer_holds_until_something_in_it_changes() {
+        let kept = Kept::new(1024);
+        let key = ListKey::Blocker(1, user("aaa"));
+        kept.offer(kept.ticket(), key.clone(), [user("bbb"), user("ccc")], answer());
+        assert!(kept.get(&key).is_some());
+        drop(kept.changing(&[Shown::User(1, user("zzz")), Shown::MadeBy(2, user("aaa"))]));
+        assert!(kept.get(&key).is_some());
+        for shown in [Shown::User(1, user("bbb")), Shown::MadeBy(1, user("aaa"))] {
+            kept.offer(kept.ticket(), key.clone(), [user("bbb"), user("ccc")], answer());
+            assert!(kept.get(&key).is_some());
+            let change = kept.changing(std::slice::from_ref(&shown));
+            assert!(kept.get(&key).is_none(), "{shown:?} is changing");
+            drop(change);
+            assert!(kept.get(&key).is_none(), "{shown:?} has changed");
         }
+    }
+
+    #[test]
+    fn an_answer_read_while_something_in_it_changed_is_not_used() {
+        let kept = Kept::new(1024);
+        let key = ListKey::Blocker(1, user("aaa"));
+        let before = kept.ticket();
+        let change = kept.changing(&[Shown::User(1, user("bbb"))]);
+        let during = kept.ticket();
+        let other = kept.changing(&[Shown::User(1, user("bbb"))]);
+        for ticket in [before, during] {
+            kept.offer(ticket, key.clone(), [user("bbb")], answer());
+            assert!(kept.get(&key).is_none());
+        }
+        drop(change);
+        kept.offer(kept.ticket(), key.clone(), [user("bbb")], answer());
+        assert!(kept.get(&key).is_none(), "the other change is still under way");
+        drop(other);
+        assert!(kept.get(&key).is_none());
+        kept.offer(kept.ticket(), key.clone(), [user("bbb")], answer());
+        assert!(kept.get(&key).is_some());
+    }
+
+    #[test]
+    fn no_more_is_kept_than_was_said() {
+        let kept = Kept::new(16);
+        for id in ["aaa", "bbb", "ccc", "ddd", "eee", "fff", "ggg", "hhh", "iii"] {
+            kept.offer(kept.ticket(), ListKey::Blocker(1, user(id)), [], answer());
+        }
+        assert!(kept.get(&ListKey::Blocker(1, user("aaa"))).is_none());
+        assert!(kept.get(&ListKey::Blocker(1, user("iii"))).is_some());
     }
 }

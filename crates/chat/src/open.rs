@@ -45,7 +45,7 @@ impl Chat {
         let now_ms = self.now();
         let entered = match &caller.who {
             Who::User { token, .. } if !removed(Lock::TokenCheck) => {
-                Some(tx.enter(&token.0, now_ms).await?.ok_or(Error::TokenGone)?)
+                Some(tx.enter(&token.hex(), now_ms).await?.ok_or(Error::TokenGone)?)
             }
             Who::Platform { on_behalf_of: Some(id) } => {
                 let user = tx.user(id).await?.ok_or(Denied::NotPermitted(Act::ListBlocks))?;

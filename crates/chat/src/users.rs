@@ -69,7 +69,7 @@ impl Chat {
         let mutes = open.tx.mutes(&user.profile.id).await?;
         open.done().await?;
         if let Some(grant) = &grant {
-            self.access.forget_tokens(caller.app.number, &[self.token_hash(&grant.token).0]);
+            self.access.forget_tokens(caller.app.number, &[self.token_hash(&grant.token).hex()]);
         }
         Ok(Account { user, mutes })
     }
@@ -121,7 +121,7 @@ impl Chat {
         open.note_revoked(id, gone.len()).await?;
         let mutes = open.tx.mutes(id).await?;
         open.done().await?;
-        gone.push(self.token_hash(&grant.token).0);
+        gone.push(self.token_hash(&grant.token).hex());
         self.access.forget_tokens(caller.app.number, &gone);
         Ok(Account { user, mutes })
     }
@@ -130,7 +130,7 @@ impl Chat {
     /// returns succeeds. Errors: [`Error::NoUser`], [`Error::NoToken`].
     pub async fn revoke_tokens(&self, caller: &Caller, id: &UserId, token: Option<&str>) -> Result<Vec<TokenRecord>> {
         let mut open = self.begin(caller).await?;
-        let hash = token.map(|token| self.token_hash(token).0);
+        let hash = token.map(|token| self.token_hash(token).hex());
         let gone = open.tx.delete_tokens(id, hash.as_deref()).await?;
         if open.tx.user(id).await?.is_none() {
             return Err(Error::NoUser);
@@ -317,7 +317,7 @@ impl Open<'_> {
     /// Binds a token to a user. Errors: [`Error::TokenTaken`] if another has it.
     async fn bind(&mut self, id: &UserId, grant: &Grant) -> Result<()> {
         let hash = self.chat.token_hash(&grant.token);
-        let known = self.tx.token(&hash.0).await?;
+        let known = self.tx.token(&hash.hex()).await?;
         if known.as_ref().is_some_and(|known| known.user != *id) {
             return Err(Error::TokenTaken);
         }
@@ -327,7 +327,7 @@ impl Open<'_> {
             updated_ms: self.now_ms,
             expires_ms: grant.expires_ms,
         };
-        if self.tx.put_token(&hash.0, &row).await? { Ok(()) } else { Err(Error::TokenTaken) }
+        if self.tx.put_token(&hash.hex(), &row).await? { Ok(()) } else { Err(Error::TokenTaken) }
     }
 
     async fn note_revoked(&mut self, id: &UserId, count: usize) -> Result<()> {

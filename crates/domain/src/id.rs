@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
+
 /// The longest id, in characters (ours; `docs/protocol.md`, limits).
 pub const MAX_ID_CHARS: usize = 255;
 
@@ -23,7 +25,9 @@ pub enum BadId {
 }
 
 fn check(text: &str) -> Result<(), BadId> {
-    if text.is_empty() {
+    if is_plain(text.as_bytes()) {
+        Ok(())
+    } else if text.is_empty() {
         Err(BadId::Empty)
     } else if text.chars().nth(MAX_ID_CHARS).is_some() {
         Err(BadId::TooLong)
@@ -34,15 +38,21 @@ fn check(text: &str) -> Result<(), BadId> {
     }
 }
 
+/// What nearly every id is, seen in one pass: ASCII, short, nothing forbidden in it.
+fn is_plain(text: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'.');
+    (1..=MAX_ID_CHARS).contains(&text.len()) && text.iter().all(allowed)
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(CompactString);
 
         impl $name {
             /// Checks a text. Errors: [`BadId`].
-            pub fn parse(text: impl Into<String>) -> Result<Self, BadId> {
+            pub fn parse(text: impl Into<CompactString>) -> Result<Self, BadId> {
                 let text = text.into();
                 check(&text)?;
                 Ok(Self(text))
@@ -81,7 +91,7 @@ impl UserId {
     /// reserved in every app.
     #[must_use]
     pub fn platform() -> Self {
-        Self("platform".to_owned())
+        Self(CompactString::const_new("platform"))
     }
 
     /// Is this the platform's own client?
@@ -106,7 +116,7 @@ fn md5_hex(text: &str) -> String {
 
 impl From<ObjectId> for RoomId {
     fn from(id: ObjectId) -> Self {
-        Self(id.to_string())
+        Self(compact_str::format_compact!("{id}"))
     }
 }
 
@@ -243,7 +253,7 @@ impl Pair {
     pub fn computed_room(&self) -> RoomId {
         let mut ids = [self.low.as_str().to_lowercase(), self.high.as_str().to_lowercase()];
         ids.sort();
-        RoomId(md5_hex(&ids.join("_")))
+        RoomId(md5_hex(&ids.join("_")).into())
     }
 }
 

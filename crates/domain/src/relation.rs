@@ -1,6 +1,7 @@
 //! Blocks and bans as records.
 
 use crate::id::{ObjectId, RoomId, UserId};
+use crate::room::RoomType;
 use crate::user::Profile;
 
 /// Who shuts out whom.
@@ -38,8 +39,8 @@ pub struct Relation {
 pub struct RoomBrief {
     /// Which room.
     pub id: RoomId,
-    /// `direct`, `group` or `custom`.
-    pub kind: String,
+    /// Direct, group or custom.
+    pub kind: RoomType,
     /// When it was made, as the list's reader may know it, milliseconds.
     pub created_ms: i64,
 }

@@ -32,14 +32,49 @@ impl RoomKind {
         self.pair().is_some()
     }
 
+    /// Which type of room.
+    #[must_use]
+    pub fn room_type(&self) -> RoomType {
+        match self {
+            Self::Direct(_) => RoomType::Direct,
+            Self::Group => RoomType::Group,
+            Self::Custom => RoomType::Custom,
+        }
+    }
+
     /// `direct`, `group` or `custom`.
     #[must_use]
     pub fn name(&self) -> &'static str {
+        self.room_type().name()
+    }
+}
+
+/// A [`RoomKind`] without the pair: what is shown of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomType {
+    /// Of two people.
+    Direct,
+    /// Of many.
+    Group,
+    /// Of many, for purposes of the app's own.
+    Custom,
+}
+
+impl RoomType {
+    /// `direct`, `group` or `custom`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Direct(_) => "direct",
+            Self::Direct => "direct",
             Self::Group => "group",
             Self::Custom => "custom",
         }
+    }
+
+    /// By its name; `None`: there is no such type.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Direct, Self::Group, Self::Custom].into_iter().find(|one| one.name() == name)
     }
 }
 

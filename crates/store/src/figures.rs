@@ -53,8 +53,8 @@ impl View {
         let text = "SELECT kind, count(*) FROM relations WHERE app = $1 AND kind IN ('block', 'ban') AND listed = 1
             GROUP BY kind";
         let (mut blocks, mut bans) = (0, 0);
-        for mut row in self.session.rows(text, binds![self.app]).await? {
-            match row.text(0)?.as_str() {
+        for row in self.session.rows(text, binds![self.app]).await? {
+            match row.str(0)? {
                 "ban" => bans = row.int(1)?,
                 _ => blocks = row.int(1)?,
             }

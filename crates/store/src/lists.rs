@@ -2,11 +2,12 @@
 
 use banter_domain::id::{Pair, RoomId, UserId};
 use banter_domain::relation::{After, ListQuery, Listed, RelationKind, RoomBrief};
+use banter_domain::room::RoomType;
 use banter_domain::user::Profile;
 
 use crate::read::{Read, fold};
 use crate::sql::{Row, Value, binds};
-use crate::{Result, View};
+use crate::{Error, Result, View};
 
 /// Which list.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +20,8 @@ pub enum ListOf<'a> {
     Pair(&'a Pair, Option<&'a UserId>),
 }
 
-const ENTRY: &str = "l.id, l.kind, l.updated_ms, l.created_ms, l.lifted_ms, l.room, l.room_kind, l.room_created_ms,
-    l.blocker, l.blockee, e.nickname, e.avatar_url, e.last_login_ms";
+const ENTRY: &str = "l.id, l.kind, l.updated_ms, l.created_ms, l.room, l.room_kind, l.room_created_ms, l.blocker,
+    l.blockee, e.nickname, e.avatar_url, e.last_login_ms";
 const PEOPLE: &str = "LEFT JOIN users e ON e.app = l.app AND e.id = l.blockee";
 
 fn profile(row: &mut Row, from: usize) -> Result<Profile> {
@@ -33,17 +34,21 @@ fn profile(row: &mut Row, from: usize) -> Result<Profile> {
     }
 }
 
+fn room_type(name: &str) -> Result<RoomType> {
+    RoomType::of_name(name).ok_or_else(|| Error::Corrupt(format!("not a type of room: {name:?}")))
+}
+
 fn listed(mut row: Row) -> Result<Listed> {
     Ok(Listed {
         id: row.object_id(0)?,
-        kind: if row.text(1)? == "ban" { RelationKind::Ban } else { RelationKind::Block },
+        kind: if row.str(1)? == "ban" { RelationKind::Ban } else { RelationKind::Block },
         updated_ms: row.int(2)?,
         created_ms: row.int(3)?,
-        lifted_ms: row.int_opt(4)?,
-        room: RoomBrief { id: row.room_id(5)?, kind: row.text(6)?, created_ms: row.int(7)? },
+        room: RoomBrief { id: row.room_id(4)?, kind: room_type(row.str(5)?)?, created_ms: row.int(6)? },
         // Who shuts out is filled in where he is shown; he is mostly the same in all entries.
-        blocker: Profile::deleted(row.user(8)?),
-        blockee: profile(&mut row, 9)?,
+        blocker: Profile::deleted(row.user(7)?),
+        blockee: profile(&mut row, 8)?,
+        lifted_ms: row.int_opt(12)?,
     })
 }
 
@@ -76,14 +81,19 @@ impl View {
                 condition
             }
         };
-        match query.since_ms {
-            None => condition.push_str(" AND l.listed = 1"),
+        // What is listed was not lifted. Not asking for it keeps the question within the index.
+        let lifted = match query.since_ms {
+            None => {
+                condition.push_str(" AND l.listed = 1");
+                "CAST(NULL AS BIGINT)"
+            }
             Some(since_ms) => {
                 let since = bind(&mut values, since_ms.into());
                 condition
                     .push_str(&format!(" AND l.updated_ms > {since} AND (l.listed = 1 OR l.lifted_ms IS NOT NULL)"));
+                "l.lifted_ms"
             }
-        }
+        };
         if let Some(After { updated_ms, id }) = after {
             let (updated, id) = (bind(&mut values, updated_ms.into()), bind(&mut values, id.into()));
             condition.push_str(&format!(" AND (l.updated_ms, l.id) < ({updated}, {id})"));
@@ -101,7 +111,7 @@ impl View {
         }
         let limit = bind(&mut values, Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
         let text = format!(
-            "SELECT {ENTRY} FROM relations l {PEOPLE} WHERE l.app = $1 AND {condition}
+            "SELECT {ENTRY}, {lifted} FROM relations l {PEOPLE} WHERE l.app = $1 AND {condition}
              ORDER BY l.updated_ms DESC, l.id DESC LIMIT {limit}"
         );
         let rows = self.session.rows(&text, values).await?;

@@ -29,66 +29,66 @@ fn object_id(text: &str) -> Result<ObjectId> {
 
 impl Read for Row {
     fn user(&mut self, at: usize) -> Result<UserId> {
-        UserId::parse(self.text(at)?).map_err(|why| corrupt("not a user id", &why.to_string()))
+        UserId::parse(self.compact(at)?).map_err(|why| corrupt("not a user id", &why.to_string()))
     }
 
     fn user_opt(&mut self, at: usize) -> Result<Option<UserId>> {
-        self.text_opt(at)?.map(UserId::parse).transpose().map_err(|why| corrupt("not a user id", &why.to_string()))
+        self.compact_opt(at)?.map(UserId::parse).transpose().map_err(|why| corrupt("not a user id", &why.to_string()))
     }
 
     fn room_id(&mut self, at: usize) -> Result<RoomId> {
-        RoomId::parse(self.text(at)?).map_err(|why| corrupt("not a room id", &why.to_string()))
+        RoomId::parse(self.compact(at)?).map_err(|why| corrupt("not a room id", &why.to_string()))
     }
 
     fn room_id_opt(&mut self, at: usize) -> Result<Option<RoomId>> {
-        self.text_opt(at)?.map(RoomId::parse).transpose().map_err(|why| corrupt("not a room id", &why.to_string()))
+        self.compact_opt(at)?.map(RoomId::parse).transpose().map_err(|why| corrupt("not a room id", &why.to_string()))
     }
 
     fn object_id(&mut self, at: usize) -> Result<ObjectId> {
-        object_id(&self.text(at)?)
+        object_id(self.str(at)?)
     }
 
     fn object_id_opt(&mut self, at: usize) -> Result<Option<ObjectId>> {
-        self.text_opt(at)?.map(|text| object_id(&text)).transpose()
+        self.compact_opt(at)?.map(|text| object_id(&text)).transpose()
     }
 
     fn json(&mut self, at: usize) -> Result<Json> {
-        let text = self.text(at)?;
-        serde_json::from_str(&text).map_err(|_| corrupt("not JSON", &text))
+        let text = self.str(at)?;
+        serde_json::from_str(text).map_err(|_| corrupt("not JSON", text))
     }
 
     fn map(&mut self, at: usize) -> Result<Map<String, Json>> {
-        let text = self.text(at)?;
+        let text = self.str(at)?;
         if text == "{}" {
             return Ok(Map::new());
         }
-        serde_json::from_str(&text).map_err(|_| corrupt("not a JSON object", &text))
+        serde_json::from_str(text).map_err(|_| corrupt("not a JSON object", text))
     }
 
     fn texts(&mut self, at: usize) -> Result<Vec<String>> {
-        let text = self.text(at)?;
+        let text = self.str(at)?;
         if text == "[]" {
             return Ok(Vec::new());
         }
-        serde_json::from_str(&text).map_err(|_| corrupt("not a list of texts", &text))
+        serde_json::from_str(text).map_err(|_| corrupt("not a list of texts", text))
     }
 }
 
 impl From<&UserId> for Value {
     fn from(id: &UserId) -> Self {
-        Self::Text(id.as_str().to_owned())
+        Self::Text(id.as_str().into())
     }
 }
 
 impl From<&RoomId> for Value {
     fn from(id: &RoomId) -> Self {
-        Self::Text(id.as_str().to_owned())
+        Self::Text(id.as_str().into())
     }
 }
 
 impl From<ObjectId> for Value {
     fn from(id: ObjectId) -> Self {
-        Self::Text(id.to_string())
+        Self::Text(compact_str::format_compact!("{id}"))
     }
 }
 

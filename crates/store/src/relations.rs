@@ -22,7 +22,7 @@ const RELATION: &str = "id, kind, room, blocker, blockee, created_ms, updated_ms
 fn relation(mut row: Row) -> Result<Relation> {
     Ok(Relation {
         id: row.object_id(0)?,
-        kind: if row.text(1)? == "ban" { RelationKind::Ban } else { RelationKind::Block },
+        kind: if row.str(1)? == "ban" { RelationKind::Ban } else { RelationKind::Block },
         room: row.room_id(2)?,
         blocker: row.user(3)?,
         blockee: row.user(4)?,

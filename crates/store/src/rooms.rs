@@ -18,7 +18,7 @@ pub(crate) const ROOM_COLUMNS: usize = 22;
 
 /// Reads a room from the columns that begin at `from`.
 pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
-    let kind = match row.text(from + 1)?.as_str() {
+    let kind = match row.str(from + 1)? {
         "direct" => {
             let pair = Pair::of(&row.user(from + 2)?, &row.user(from + 3)?);
             RoomKind::Direct(pair.ok_or_else(|| Error::Corrupt("a direct room of one".to_owned()))?)

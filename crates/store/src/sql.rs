@@ -5,6 +5,7 @@
 //! An engine answers and writes. It decides nothing.
 
 use async_trait::async_trait;
+use compact_str::CompactString;
 
 use crate::{Error, Result};
 
@@ -18,7 +19,7 @@ pub enum Value {
     /// A floating-point number.
     Real(f64),
     /// UTF-8 text, never holding NUL.
-    Text(String),
+    Text(CompactString),
     /// A list for `= ANY($n)`.
     Texts(Vec<String>),
 }
@@ -37,13 +38,13 @@ impl From<bool> for Value {
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+        Self::Text(value.into())
     }
 }
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
-        Self::Text(value)
+        Self::Text(value.into())
     }
 }
 
@@ -74,8 +75,8 @@ pub enum Cell {
     Int(i64),
     /// A floating-point number.
     Real(f64),
-    /// Text.
-    Text(String),
+    /// Text; what is short, as ids are, costs no allocation.
+    Text(CompactString),
 }
 
 /// One row of an answer; columns are read by their position.
@@ -109,16 +110,31 @@ impl Row {
         Ok(self.int(at)? != 0)
     }
 
-    /// Takes the text out of a column that must hold one.
-    pub fn text(&mut self, at: usize) -> Result<String> {
-        match self.0.get_mut(at) {
-            Some(Cell::Text(value)) => Ok(std::mem::take(value)),
+    /// Reads a column that must hold text.
+    pub fn str(&self, at: usize) -> Result<&str> {
+        match self.0.get(at) {
+            Some(Cell::Text(value)) => Ok(value),
             _ => Err(self.wrong(at, "text")),
         }
     }
 
+    /// Takes the text out of a column that must hold one.
+    pub fn text(&mut self, at: usize) -> Result<String> {
+        self.compact_opt(at)?.map(String::from).ok_or_else(|| self.wrong(at, "text"))
+    }
+
     /// Takes the text out of a column that holds one or nothing.
     pub fn text_opt(&mut self, at: usize) -> Result<Option<String>> {
+        Ok(self.compact_opt(at)?.map(String::from))
+    }
+
+    /// As [`Row::text`], without an allocation for what is short.
+    pub fn compact(&mut self, at: usize) -> Result<CompactString> {
+        self.compact_opt(at)?.ok_or_else(|| self.wrong(at, "text"))
+    }
+
+    /// As [`Row::text_opt`], without an allocation for what is short.
+    pub fn compact_opt(&mut self, at: usize) -> Result<Option<CompactString>> {
         match self.0.get_mut(at) {
             Some(Cell::Text(value)) => Ok(Some(std::mem::take(value))),
             Some(Cell::Null) => Ok(None),

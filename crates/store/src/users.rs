@@ -27,7 +27,7 @@ pub(crate) fn user(row: &mut Row, from: usize) -> Result<User> {
             avatar_url: row.text_opt(from + 3)?,
             last_login_ms: row.int(from + 7)?,
         },
-        kind: match row.text(from + 1)?.as_str() {
+        kind: match row.str(from + 1)? {
             "group" => UserKind::Group,
             _ => UserKind::Person,
         },
@@ -144,7 +144,7 @@ impl View {
         let (mut total, mut users, mut after) = (0, Vec::new(), String::new());
         for _ in 0..REGEX_ROWS.div_ceil(REGEX_PAGE) {
             let mut values = values.clone();
-            values.push(Value::Text(after.clone()));
+            values.push(after.clone().into());
             let rows = self.session.rows(&text, values).await?;
             let last = rows.len() < REGEX_PAGE;
             for mut row in rows {

@@ -107,8 +107,8 @@ each_engine! {
         // The two sort NULL differently.
         rows.sort_by_key(|row| row.int_opt(1).unwrap().is_none());
         assert_eq!(rows, [
-            Row(vec![Cell::Text("é \"quoted\" 漢字".to_owned()), Cell::Int(i64::MIN), Cell::Real(0.5)]),
-            Row(vec![Cell::Text("z".to_owned()), Cell::Null, Cell::Null]),
+            Row(vec![Cell::Text("é \"quoted\" 漢字".into()), Cell::Int(i64::MIN), Cell::Real(0.5)]),
+            Row(vec![Cell::Text("z".into()), Cell::Null, Cell::Null]),
         ]);
         let yes = session.rows("SELECT EXISTS (SELECT 1 FROM notes), count(*) FROM notes", vec![]).await.unwrap();
         assert_eq!(yes, [Row(vec![Cell::Int(1), Cell::Int(2)])]);

@@ -51,7 +51,7 @@ impl Chat {
                     None => room.created_ms,
                     Some(user) => view.outlook(&room, user).await?.created_ms,
                 };
-                let shown = RoomBrief { id: room.id.clone(), kind: room.kind.name().to_owned(), created_ms };
+                let shown = RoomBrief { id: room.id.clone(), kind: room.kind.room_type(), created_ms };
                 Which::Pair { pair: pair.clone(), side, shown }
             }
         };

@@ -46,7 +46,7 @@ async fn plan(engine: &dyn Engine, asked: &Asked, explain: &str) -> Vec<String> 
     let rows = session.rows(&text, asked.binds.clone()).await.unwrap_or_else(|error| panic!("{error}\n{}", asked.text));
     rows.into_iter()
         .filter_map(|row| {
-            row.0.into_iter().rev().find_map(|cell| if let Cell::Text(line) = cell { Some(line) } else { None })
+            row.0.into_iter().rev().find_map(|cell| if let Cell::Text(line) = cell { Some(line.into()) } else { None })
         })
         .collect()
 }

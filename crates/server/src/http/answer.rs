@@ -91,49 +91,58 @@ impl<T: Serialize> IntoResponse for FlatAnswer<T> {
     }
 }
 
-/// Does the caller hold what `etag` (without quotes) names, in whatever encoding (R-04)? Answers
-/// with the tag as the caller wrote it, which is what a 304 repeats.
+/// The strong validator of a body with this hash, as it stands in a header.
 #[must_use]
-pub fn held<'a>(request: &'a IfNoneMatch, etag: &str) -> Option<&'a str> {
-    request.0.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim).find(
-        |given| {
-            *given == "*"
-                || given.trim_start_matches("W/").strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).is_some_and(
-                    |tag| {
-                        tag.strip_prefix(etag).is_some_and(|suffix| suffix.is_empty() || ENCODED_TAGS.contains(&suffix))
-                    },
-                )
-        },
-    )
+pub fn etag(hasher: &blake3::Hasher) -> Bytes {
+    let hash = hasher.finalize().to_hex();
+    format!("\"{}\"", hash.as_str().get(..32).unwrap_or_default()).into()
 }
 
-/// 200 with the body and a strong ETag, or 304 if the caller holds it already. `etag` stands
-/// without quotes and must be printable ASCII; the compressor gives compressed bodies a tag of
-/// their own.
+/// Does the caller hold what `etag` names, in whatever encoding (R-04)? Answers with the tag as a
+/// 304 repeats it: as the caller wrote it, or `etag` if he named none.
+#[must_use]
+pub fn held(request: &IfNoneMatch, etag: &Bytes) -> Option<HeaderValue> {
+    let given = request.0.as_ref()?;
+    // What nearly everybody sends: the one tag he was given.
+    if given.as_bytes() == etag {
+        return Some(given.clone());
+    }
+    let bare = std::str::from_utf8(etag).ok()?.trim_matches('"');
+    let names = |tag: &str| {
+        let tag = tag.trim_start_matches("W/").strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        let suffix = tag.and_then(|tag| tag.strip_prefix(bare));
+        suffix.is_some_and(|suffix| suffix.is_empty() || ENCODED_TAGS.contains(&suffix))
+    };
+    match given.to_str().ok()?.split(',').map(str::trim).find(|tag| *tag == "*" || names(tag))? {
+        "*" => HeaderValue::from_maybe_shared(etag.clone()).ok(),
+        tag => HeaderValue::from_str(tag.trim_start_matches("W/")).ok(),
+    }
+}
+
+/// 200 with the body and a strong ETag, or 304 if the caller holds it already. `etag` is as
+/// [`etag`] makes it; the compressor gives compressed bodies a tag of their own.
 ///
 /// Errors: [`ApiError::Fault`] when `etag` cannot stand in a header.
-pub fn tagged(request: &IfNoneMatch, etag: &str, body: impl Into<Body>) -> Result<Response, ApiError> {
-    let held = held(request, etag);
-    let quoted = match held.filter(|tag| *tag != "*") {
-        Some(tag) => HeaderValue::from_str(tag.trim_start_matches("W/")),
-        None => HeaderValue::try_from(format!("\"{etag}\"")),
-    };
-    let quoted = quoted.map_err(|_| ApiError::Fault(format!("an ETag cannot be sent: {etag:?}")))?;
-    let mut response = if held.is_some() {
+pub fn tagged(request: &IfNoneMatch, etag: &Bytes, body: impl Into<Body>) -> Result<Response, ApiError> {
+    if let Some(tag) = held(request, etag) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.headers_mut().insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
-        response
-    } else {
-        json_response(StatusCode::OK, body)
-    };
-    response.headers_mut().insert(ETAG, quoted);
+        response.headers_mut().insert(ETAG, tag);
+        return Ok(response);
+    }
+    let tag = HeaderValue::from_maybe_shared(etag.clone())
+        .map_err(|_| ApiError::Fault(format!("an ETag cannot be sent: {etag:?}")))?;
+    let mut response = json_response(StatusCode::OK, body);
+    response.headers_mut().insert(ETAG, tag);
     Ok(response)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TAG: Bytes = Bytes::from_static(b"\"abc\"");
 
     fn asking(tags: &str) -> IfNoneMatch {
         IfNoneMatch(Some(HeaderValue::from_str(tags).expect("a header")))
@@ -158,10 +167,10 @@ mod tests {
             ("abc", 200),
             ("\"abc-other\"", 200),
         ] {
-            let response = tagged(&asking(given), "abc", "{}").expect("a tag");
+            let response = tagged(&asking(given), &TAG, "{}").expect("a tag");
             assert_eq!(response.status(), status, "{given}");
         }
-        let response = tagged(&asking("\"abc-gzip\""), "abc", "{}").expect("a tag");
+        let response = tagged(&asking("\"abc-gzip\""), &TAG, "{}").expect("a tag");
         assert_eq!(response.headers()[ETAG], "\"abc-gzip\"");
     }
 }

@@ -3,8 +3,6 @@
 mod list;
 mod view;
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
@@ -112,7 +110,7 @@ async fn my_list(
     let asked = list::asked(&query, true)?;
     let key = asked.is_bare().then(|| ListKey::Blocker(caller.app.number, caller.user()));
     if let Some(answer) = key.as_ref().and_then(|key| edge.chat.kept().get(key)) {
-        return tagged(&held, &answer.etag, answer.body.clone());
+        return tagged(&held, &answer.etag, answer.body);
     }
     // Boxed, so that who finds his answer kept does not carry the room for making one.
     Box::pin(my_list_read(edge, caller, asked, key, held)).await
@@ -149,7 +147,7 @@ async fn room_list(
     let reader = (!caller.is_platform()).then(|| caller.user());
     let key = asked.is_bare().then(|| ListKey::Room(caller.app.number, room.clone(), reader));
     if let Some(answer) = key.as_ref().and_then(|key| edge.chat.kept().get(key)) {
-        return tagged(&held, &answer.etag, answer.body.clone());
+        return tagged(&held, &answer.etag, answer.body);
     }
     Box::pin(room_list_read(edge, caller, (room, asked), key, held)).await
 }
@@ -184,7 +182,7 @@ fn keep(
     let list::Short { body, etag, shows } = short;
     let response = tagged(held, &etag, body.clone());
     if let Some(key) = key {
-        edge.chat.kept().offer(ticket, key, shows, Arc::new(KeptAnswer { body, etag }));
+        edge.chat.kept().offer(ticket, key, shows, KeptAnswer { body, etag });
     }
     response
 }

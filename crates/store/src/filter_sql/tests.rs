@@ -81,7 +81,7 @@ impl Sqlite {
             Value::Null => Bound::Null,
             Value::Int(number) => Bound::Integer(*number),
             Value::Real(number) => Bound::Real(*number),
-            Value::Text(text) => Bound::Text(text.clone()),
+            Value::Text(text) => Bound::Text(text.to_string()),
             Value::Texts(texts) => Bound::Text(json!(texts).to_string()),
         });
         let bound = std::iter::once(Bound::Integer(0)).chain(bound);

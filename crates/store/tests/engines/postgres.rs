@@ -29,7 +29,7 @@ async fn connections_have_what_banter_relies_on() {
         ("transaction_read_only", "on"),
     ] {
         let rows = session.rows("SELECT current_setting($1)", vec![setting.into()]).await.unwrap();
-        assert_eq!(rows, [Row(vec![Cell::Text(value.to_owned())])], "{setting}");
+        assert_eq!(rows, [Row(vec![Cell::Text(value.into())])], "{setting}");
     }
     drop(session);
     assert!(matches!(engine.backup(Path::new("copy")).await, Err(Error::Setting(_))));

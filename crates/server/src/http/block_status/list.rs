@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::view::EntryView;
 use crate::errors::ApiError;
-use crate::http::answer::{held as is_held, tagged};
+use crate::http::answer::{etag, held as is_held, tagged};
 use crate::http::extract::{IfNoneMatch, Query};
 
 /// The largest `limit`.
@@ -89,7 +89,7 @@ fn cursor_after(last: &Listed) -> String {
 /// A whole answer.
 pub(super) struct Short {
     pub(super) body: Bytes,
-    pub(super) etag: String,
+    pub(super) etag: Bytes,
     /// Everybody who is shown in it.
     pub(super) shows: Vec<UserId>,
 }
@@ -106,10 +106,6 @@ fn write(out: &mut Vec<u8>, page: &[Listed], shape: Shape, since: bool, first: &
         serde_json::to_writer(&mut *out, &entry).map_err(|error| ApiError::Fault(error.to_string()))?;
     }
     Ok(())
-}
-
-fn etag(hasher: &blake3::Hasher) -> String {
-    hasher.finalize().to_hex().chars().take(32).collect()
 }
 
 /// The whole answer, if one page holds it. `None`: it is longer.

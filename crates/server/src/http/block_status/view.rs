@@ -46,7 +46,7 @@ struct RoomView<'a> {
 
 impl<'a> RoomView<'a> {
     fn of(room: &'a RoomBrief) -> Self {
-        Self { key: room.id.as_str(), kind: &room.kind, id: room.id.as_str(), created_ms: room.created_ms }
+        Self { key: room.id.as_str(), kind: room.kind.name(), id: room.id.as_str(), created_ms: room.created_ms }
     }
 }
 

@@ -32,7 +32,7 @@ impl ToSql for Bound<'_> {
             #[expect(clippy::cast_possible_truncation, reason = "the column is that coarse")]
             (Value::Real(value), &Type::FLOAT4) => (*value as f32).to_sql(ty, out),
             (Value::Text(text), &Type::TEXT | &Type::VARCHAR | &Type::BPCHAR | &Type::NAME | &Type::UNKNOWN) => {
-                text.to_sql(ty, out)
+                text.as_str().to_sql(ty, out)
             }
             (Value::Text(text), &Type::JSON) => {
                 out.extend_from_slice(text.as_bytes());
@@ -80,7 +80,7 @@ impl<'a> FromSql<'a> for Read {
             Type::FLOAT4 => Cell::Real(f32::from_sql(ty, raw)?.into()),
             // What a function called for its effect returns.
             Type::VOID => Cell::Null,
-            _ => Cell::Text(String::from_sql(ty, raw)?),
+            _ => Cell::Text(<&str>::from_sql(ty, raw)?.into()),
         }))
     }
 

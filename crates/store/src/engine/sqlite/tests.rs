@@ -181,7 +181,7 @@ async fn a_wal_that_grows_is_copied_and_begins_anew() {
     let large = "x".repeat(1 << 20);
     for name in 0..40 {
         let mut session = sqlite.write().await.unwrap();
-        let binds = vec![Value::Text(name.to_string()), Value::Text(large.clone())];
+        let binds = vec![name.to_string().into(), large.clone().into()];
         session.put("INSERT INTO meta (name, value) VALUES ($1, $2)", binds).await.unwrap();
         session.commit().await.unwrap();
         // Readers do not keep it from happening.

@@ -46,9 +46,10 @@ impl Texts {
         let mut found = statement.raw_query();
         let mut rows = Vec::new();
         while let Some(row) = found.next().map_err(|error| fault(&error))? {
-            let cells = (0..width)
-                .map(|at| cell(at, row.get_ref(at).map_err(|error| fault(&error))?))
-                .collect::<Result<_>>()?;
+            let mut cells = Vec::with_capacity(width);
+            for at in 0..width {
+                cells.push(cell(at, row.get_ref(at).map_err(|error| fault(&error))?)?);
+            }
             rows.push(Row(cells));
         }
         Ok(Done { answer: rows, wrote })
@@ -95,7 +96,7 @@ fn cell(at: usize, value: ValueRef<'_>) -> Result<Cell> {
         ValueRef::Integer(value) => Ok(Cell::Int(value)),
         ValueRef::Real(value) => Ok(Cell::Real(value)),
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Cell::Text(text.to_owned())),
+            Ok(text) => Ok(Cell::Text(text.into())),
             Err(_) => Err(Error::Corrupt(format!("column {at} is text, but not UTF-8"))),
         },
         ValueRef::Blob(_) => Err(Error::Corrupt(format!("column {at} is a blob"))),
