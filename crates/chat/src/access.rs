@@ -4,6 +4,7 @@
 //! there every write looks at its token again inside its transaction.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use banter_domain::id::{AppId, UserId};
@@ -73,7 +74,7 @@ pub struct Caller {
     /// Platform or user.
     pub who: Who,
     /// From which address, for the audit.
-    pub address: Option<String>,
+    pub address: Option<IpAddr>,
 }
 
 /// The platform or a user.

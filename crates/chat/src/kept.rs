@@ -53,6 +53,8 @@ struct OnShelf {
     began: Ticket,
     /// Places of the stamps of what it shows.
     shows: Box<[u32]>,
+    /// It was seen to hold when so many changes had moved their stamps.
+    seen: AtomicU64,
 }
 
 #[derive(Default)]
@@ -65,6 +67,9 @@ struct Shelf {
 /// ones the moment at which the latest of them began or ended.
 #[derive(Default)]
 struct Stamp(AtomicU64);
+
+/// More changes than there will be.
+const NEVER: u64 = u64::MAX;
 
 const ONE_UNDER_WAY: u64 = 1 << 48;
 
@@ -98,6 +103,8 @@ pub struct Kept {
     most_bytes: usize,
     /// The latest moment: how often a change began or ended.
     moment: AtomicU64,
+    /// How many of those have moved their stamps.
+    moved: AtomicU64,
     stamps: Box<[Stamp]>,
     hasher: RandomState,
     shelf: RwLock<Shelf>,
@@ -114,6 +121,7 @@ impl Kept {
         Self {
             most_bytes,
             moment: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
             stamps: std::iter::repeat_with(Stamp::default).take(stamps).collect(),
             hasher: RandomState::new(),
             shelf: RwLock::default(),
@@ -128,8 +136,16 @@ impl Kept {
         }
         let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
         let kept = shelf.answers.get(key)?;
-        let stands = |place: &u32| self.stamp(*place).is_some_and(|stamp| stamp.stands_since(kept.began));
-        kept.shows.iter().all(stands).then(|| kept.answer.clone())
+        // Mostly nothing at all moved since somebody looked at all its stamps.
+        let moved = self.moved.load(Ordering::SeqCst);
+        if kept.seen.load(Ordering::SeqCst) != moved {
+            let stands = |place: &u32| self.stamp(*place).is_some_and(|stamp| stamp.stands_since(kept.began));
+            if !kept.shows.iter().all(stands) {
+                return None;
+            }
+            kept.seen.store(moved, Ordering::SeqCst);
+        }
+        Some(kept.answer.clone())
     }
 
     /// To be taken before reading what an answer is made of.
@@ -158,7 +174,7 @@ impl Kept {
             *shelf = Shelf::default();
         }
         shelf.bytes += answer.body.len();
-        shelf.answers.insert(key, OnShelf { answer, began: ticket, shows });
+        shelf.answers.insert(key, OnShelf { answer, began: ticket, shows, seen: AtomicU64::new(NEVER) });
     }
 
     /// Begins a change to what answers show. To be held until the commit has returned.
@@ -197,6 +213,7 @@ impl Changing<'_> {
                 move_on(stamp, moment);
             }
         }
+        self.kept.moved.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -158,7 +158,7 @@ impl Open<'_> {
             target: target.cloned(),
             room: room.cloned(),
             at_ms: self.now_ms,
-            address: self.caller.address.clone(),
+            address: self.caller.address.map(|address| address.to_string()),
             detail,
         };
         Ok(self.tx.insert_audit(&entry, held_ms).await?)

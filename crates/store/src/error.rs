@@ -2,7 +2,7 @@
 
 /// A fault of the store. It is never a verdict: whoever gets one answers that something went
 /// wrong, and never that something is not allowed, absent, or allowed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The database refused or lost a statement.
     #[error("the database failed: {0}")]

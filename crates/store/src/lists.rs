@@ -120,7 +120,11 @@ impl View {
             let mut blockers: Vec<UserId> = page.iter().map(|entry| entry.blocker.id.clone()).collect();
             blockers.sort();
             blockers.dedup();
-            let known = self.users(&blockers).await?;
+            // Mostly it is one, the owner.
+            let known = match blockers.as_slice() {
+                [one] => self.user(one).await?.into_iter().map(|user| (one.clone(), user)).collect(),
+                several => self.users(several).await?,
+            };
             for entry in &mut page {
                 if let Some(user) = known.get(&entry.blocker.id) {
                     entry.blocker = user.profile.clone();

@@ -117,9 +117,9 @@ async fn not_the_platform(edge: &Edge, route: &Route, shown: &Shown<'_>) -> Resu
 }
 
 /// From where: the peer, or what a trusted proxy says of it.
-fn address(edge: &Edge, headers: &HeaderMap, connection: &Connection) -> String {
+fn address(edge: &Edge, headers: &HeaderMap, connection: &Connection) -> IpAddr {
     let forwarded = if edge.settings.trust_forwarded { forwarded(headers) } else { None };
-    forwarded.map_or_else(|| connection.peer.clone(), |address| address.to_string())
+    forwarded.unwrap_or(connection.peer)
 }
 
 /// The last entry is the one the proxy itself wrote; those before it came from outside.

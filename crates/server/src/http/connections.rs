@@ -94,7 +94,7 @@ pub(crate) struct Connection {
     all: Arc<Connections>,
     app: AtomicI64,
     /// The peer's address.
-    pub(crate) peer: String,
+    pub(crate) peer: IpAddr,
     /// Requests that are not answered to their end.
     in_hand: AtomicU32,
     /// Since when it waits, milliseconds.
@@ -114,7 +114,7 @@ impl Connection {
         let connection = Self {
             all,
             app: AtomicI64::new(NOBODY),
-            peer: peer.to_string(),
+            peer,
             in_hand: AtomicU32::new(0),
             waiting_ms: AtomicU64::new(0),
             speaking: no(),

@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, ffi};
-use tokio::sync::Mutex;
-
 use super::connection::{Role, fault, open, wal_of};
 use super::durability::Durability;
+use super::line::Line;
 use crate::{Error, Result};
+use rusqlite::{Connection, ffi};
 
 /// SQLite's page size, which is also the WAL's (nearly).
 const PAGE: u64 = 4096;
@@ -74,16 +73,12 @@ pub(super) fn at_start(writer: &Connection) -> Result<()> {
 }
 
 /// Starts the thread. It ends after [`Durability::stop`] or when nothing may be written any more.
-pub(super) fn start(
-    database: &Path,
-    durability: &Arc<Durability>,
-    writer: &Arc<Mutex<Connection>>,
-) -> Result<JoinHandle<()>> {
+pub(super) fn start(database: &Path, durability: &Arc<Durability>, line: &Arc<Line>) -> Result<JoinHandle<()>> {
     let keeper = Keeper {
         connection: open(database, Role::Checkpoint)?,
         wal: wal_of(database),
         durability: Arc::clone(durability),
-        writer: Arc::clone(writer),
+        line: Arc::clone(line),
         waited: Duration::ZERO,
         all_then: 0,
         behind: false,
@@ -101,7 +96,7 @@ struct Keeper {
     connection: Connection,
     wal: PathBuf,
     durability: Arc<Durability>,
-    writer: Arc<Mutex<Connection>>,
+    line: Arc<Line>,
     /// How much the WAL held after the last checkpoint, and how long ago that was. The pauses are
     /// added up for it; a minute need not be exact.
     all_then: u64,
@@ -172,7 +167,7 @@ impl Keeper {
     /// Finishes the WAL, so that the next commit begins it anew. The writer is held by our own lock:
     /// waiting for SQLite's would block a thread of the runtime.
     fn with_the_writer_held(&self) -> rusqlite::Result<Wal> {
-        let _writer = self.writer.blocking_lock();
+        let _writer = self.line.held();
         let kind = if self.file() > CUT_AT_ONCE { "TRUNCATE" } else { "RESTART" };
         let wal = checkpoint(&self.connection, kind)?;
         if wal.busy {
@@ -195,7 +190,7 @@ impl Keeper {
         if self.durability.finished() != done || self.durability.is_stopping() {
             return;
         }
-        let _writer = self.writer.blocking_lock();
+        let _writer = self.line.held();
         if let Err(error) = checkpoint(&self.connection, "TRUNCATE") {
             self.report(&error);
         }

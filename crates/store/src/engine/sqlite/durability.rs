@@ -1,9 +1,10 @@
 //! When a commit may be told: one `fdatasync` of the WAL for all commits that wait.
 //!
-//! Every commit has a number. It is announced before `COMMIT` is carried out and finished after it,
-//! so whoever can see a commit can also see that it was announced, and whatever is finished lies in
-//! the WAL when the next `fdatasync` begins. A reader waits for all that was announced when its
-//! snapshot was taken; a writer for its own number. Nothing is told before it is durable.
+//! Every writer's turn has a number. It begins to count when the turn ends, is announced before the
+//! `COMMIT` that carries it and finished after that: so whoever can see what was written can also
+//! see that it was announced, and whatever is finished lies in the WAL when the next `fdatasync`
+//! begins. A reader waits for all that was announced when its snapshot was taken; a writer for its
+//! own number. Nothing is told before it is durable.
 //!
 //! After a failed `fdatasync` the kernel may have dropped what it could not write, so trying again
 //! proves nothing: from then on nothing is written, checkpointed or told until a restart, which
@@ -31,6 +32,7 @@ struct Progress {
 /// What the writer, the readers and the two threads share.
 #[derive(Debug)]
 pub(super) struct Durability {
+    begun: AtomicU64,
     announced: AtomicU64,
     finished: AtomicU64,
     /// The same as in `progress`, for the look that costs nothing.
@@ -48,6 +50,7 @@ pub(super) struct Durability {
 impl Durability {
     pub(super) fn new() -> Self {
         Self {
+            begun: AtomicU64::new(0),
             announced: AtomicU64::new(0),
             finished: AtomicU64::new(0),
             upto: AtomicU64::new(0),
@@ -61,14 +64,24 @@ impl Durability {
         }
     }
 
-    /// The number of a commit about to be carried out. Only who holds the write lock may ask.
-    pub(super) fn announce(&self) -> u64 {
-        self.announced.fetch_add(1, Ordering::SeqCst) + 1
+    /// The number of a turn that ends. Only who holds the write lock may ask.
+    pub(super) fn begin(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// The commit was carried out, or failed and left nothing.
-    pub(super) fn finish(&self, number: u64) {
-        self.finished.store(number, Ordering::SeqCst);
+    /// The highest number of a turn that has ended, committed or not.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// All turns that have begun to count are about to be committed. As above.
+    pub(super) fn announce(&self) {
+        self.announced.store(self.begun(), Ordering::SeqCst);
+    }
+
+    /// What was announced was committed, or failed and left nothing. As above.
+    pub(super) fn finish(&self) {
+        self.finished.store(self.announced(), Ordering::SeqCst);
         if let Some(thread) = self.sync_thread.get() {
             thread.unpark();
         }
@@ -84,7 +97,7 @@ impl Durability {
         self.finished.load(Ordering::SeqCst)
     }
 
-    /// Returns when the commit and all before it are durable.
+    /// Returns when the turn of this number and all before it are durable.
     pub(super) async fn wait(&self, number: u64) -> Result<()> {
         if self.upto.load(Ordering::Acquire) >= number {
             return Ok(());
@@ -211,14 +224,20 @@ mod tests {
         Box::new(move || answers.lock().unwrap().recv().unwrap())
     }
 
+    fn commit(durability: &Durability) -> u64 {
+        let number = durability.begin();
+        durability.announce();
+        durability.finish();
+        number
+    }
+
     #[tokio::test]
     async fn a_commit_waits_for_a_sync_that_began_after_it() {
         let (answer, answers) = channel();
         let durability = Arc::new(Durability::new());
         let thread = durability.start(told(answers)).unwrap();
 
-        let first = durability.announce();
-        durability.finish(first);
+        let first = commit(&durability);
         // The thread is inside its first sync, or about to begin it.
         let waiting = tokio::spawn({
             let durability = Arc::clone(&durability);
@@ -227,10 +246,12 @@ mod tests {
         answer.send(Ok(())).unwrap();
         waiting.await.unwrap().unwrap();
 
-        let second = durability.announce();
+        let second = durability.begin();
+        assert_eq!((durability.begun(), durability.announced()), (second, first));
+        durability.announce();
         assert_eq!(durability.announced(), second);
         assert!(durability.upto.load(Ordering::SeqCst) < second, "nothing synced it yet");
-        durability.finish(second);
+        durability.finish();
         answer.send(Ok(())).unwrap();
         durability.wait(second).await.unwrap();
         assert_eq!(durability.syncs(), 2);
@@ -244,8 +265,7 @@ mod tests {
         let durability = Arc::new(Durability::new());
         let thread = durability.start(Box::new(|| Err(io::Error::other("broken disk")))).unwrap();
 
-        let number = durability.announce();
-        durability.finish(number);
+        let number = commit(&durability);
         assert!(matches!(durability.wait(number).await, Err(Error::NotDurable(_))));
         assert!(matches!(durability.check(), Err(Error::NotDurable(_))));
         thread.join().unwrap();
@@ -260,8 +280,7 @@ mod tests {
         let (answer, answers) = channel();
         let durability = Arc::new(Durability::new());
         let thread = durability.start(told(answers)).unwrap();
-        let first = durability.announce();
-        durability.finish(first);
+        let first = commit(&durability);
 
         // It knows of the first commit before that is synced, so that sync wakes it for nothing.
         let checkpoints = std::thread::spawn({
@@ -278,8 +297,7 @@ mod tests {
             std::thread::yield_now();
         }
 
-        let second = durability.announce();
-        durability.finish(second);
+        commit(&durability);
         answer.send(Ok(())).unwrap();
         checkpoints.join().unwrap();
         durability.stop();
@@ -289,8 +307,7 @@ mod tests {
     #[test]
     fn stopping_makes_the_last_commits_durable() {
         let durability = Arc::new(Durability::new());
-        let number = durability.announce();
-        durability.finish(number);
+        let number = commit(&durability);
         durability.stop();
         durability.start(Box::new(|| Ok(()))).unwrap().join().unwrap();
         assert_eq!(durability.upto.load(Ordering::SeqCst), number);

@@ -1,13 +1,14 @@
 //! SQLite inside the process: one writer, many readers, shared syncs.
 //!
-//! A commit goes to the WAL without an fsync of its own, lets the next writer in, and returns after
-//! the next `fdatasync` of the WAL, which thousands of commits may share. Nothing that is not
-//! durable is told to anybody. One process uses a folder at a time; a backup may run beside it.
+//! Writers that wait for one another share a `COMMIT` ([`line`]). It goes to the WAL without an fsync
+//! of its own and lets the next ones in; they all return after the next `fdatasync` of the WAL, which
+//! thousands may share. Nothing that is not durable is told to anybody. One process uses a folder at a time; a backup may run beside it.
 
 mod backup;
 mod checkpoint;
 pub(super) mod connection;
 mod durability;
+mod line;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -19,12 +20,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use tokio::sync::Mutex;
 
 use self::connection::Role;
 use self::durability::Durability;
+use self::line::Line;
 use self::session::{Pool, Transaction};
 use self::texts::Texts;
 use super::migrate;
@@ -56,7 +56,7 @@ struct Shared {
     readers: Arc<Pool>,
     long_readers: Arc<Pool>,
     /// `None`: opened beside the server that owns the folder.
-    writer: Option<Arc<Mutex<Connection>>>,
+    writer: Option<Arc<Line>>,
     _lock: Option<File>,
 }
 
@@ -97,7 +97,7 @@ impl Sqlite {
         file.sync_all().and_then(|()| connection::sync_folder(folder)).map_err(trouble)?;
 
         let durability = Arc::new(Durability::new());
-        let writer = Arc::new(Mutex::new(writer));
+        let writer = Arc::new(Line::new(writer, &durability));
         let mut shared = Shared::new(&database, durability, Some(writer), Some(lock));
         shared.start(sync(file))?;
         Ok(Self(Arc::new(shared)))
@@ -124,12 +124,7 @@ impl Sqlite {
 }
 
 impl Shared {
-    fn new(
-        database: &Path,
-        durability: Arc<Durability>,
-        writer: Option<Arc<Mutex<Connection>>>,
-        lock: Option<File>,
-    ) -> Self {
+    fn new(database: &Path, durability: Arc<Durability>, writer: Option<Arc<Line>>, lock: Option<File>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             threads: Vec::new(),
@@ -161,11 +156,11 @@ impl Drop for Shared {
         }
         if self.durability.has_failed()
             && let Some(writer) = &self.writer
-            && let Ok(writer) = writer.try_lock()
+            && let Some(writer) = writer.try_held()
         {
             // What the WAL holds now may not be what was written to it. The next start reads it
             // anew and believes its checksums; copying it here would believe the kernel.
-            let kept = writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            let kept = writer.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             if let Err(error) = kept {
                 tracing::error!(%error, "the WAL could not be kept for the next start");
             }
@@ -192,7 +187,7 @@ impl Engine for Sqlite {
 
     async fn settled(&self) -> Result<()> {
         let durability = &self.0.durability;
-        durability.wait(durability.announced()).await
+        durability.wait(durability.begun()).await
     }
 
     fn kind(&self) -> EngineKind {

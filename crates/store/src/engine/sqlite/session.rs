@@ -5,20 +5,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionState};
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Shared;
 use super::connection::{Role, open};
+use super::line::{Line, Turn, leave};
 use super::texts::{Done, Texts, command};
 use crate::sql::{Row, Session, Statement, Value};
 use crate::{Error, Result};
 
 /// Which transaction this is, and therefore what it must wait for.
 enum On {
-    /// The one writer; dropping it lets the next one in.
-    Writer(OwnedMutexGuard<Connection>),
-    /// A reader; `None` only while it is dropped.
-    Reader { connection: Option<Connection>, place: Place },
+    /// The one writer; dropping it undoes what it did, and lets the next one in.
+    Writer(Turn),
+    Reader(Reading),
+}
+
+/// A reader's connection.
+struct Reading {
+    /// `None` only while it is dropped.
+    connection: Option<Connection>,
+    place: Place,
 }
 
 /// A place among the readers, and where the connection goes afterwards.
@@ -41,18 +48,15 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// Waits for the write lock.
-    pub(super) async fn write(shared: &Arc<Shared>, writer: &Arc<tokio::sync::Mutex<Connection>>) -> Result<Self> {
-        let connection = Arc::clone(writer).lock_owned().await;
-        shared.durability.check()?;
-        command(&connection, "BEGIN IMMEDIATE")?;
-        Ok(Self::on(On::Writer(connection), shared))
+    /// Waits for a turn to write.
+    pub(super) async fn write(shared: &Arc<Shared>, line: &Arc<Line>) -> Result<Self> {
+        Ok(Self::on(On::Writer(line.turn().await?), shared))
     }
 
     /// Waits for a place among the readers.
     pub(super) async fn read(shared: &Arc<Shared>, pool: &Arc<Pool>) -> Result<Self> {
         let (connection, place) = Pool::take(pool).await?;
-        let on = On::Reader { connection: Some(connection), place };
+        let on = On::Reader(Reading { connection: Some(connection), place });
         let transaction = Self::on(on, shared);
         command(transaction.connection()?, "BEGIN")?;
         Ok(transaction)
@@ -65,9 +69,9 @@ impl Transaction {
 
     fn connection(&self) -> Result<&Connection> {
         match &self.on {
-            On::Writer(connection) => Ok(connection),
-            On::Reader { connection, .. } => {
-                connection.as_ref().ok_or_else(|| Error::Database("the session is over".to_owned()))
+            On::Writer(turn) => turn.connection(),
+            On::Reader(reading) => {
+                reading.connection.as_ref().ok_or_else(|| Error::Database("the session is over".to_owned()))
             }
         }
     }
@@ -98,10 +102,6 @@ impl Transaction {
         let done = done?;
         self.wrote |= done.wrote;
         Ok(done.answer)
-    }
-
-    fn end(&mut self) -> Result<()> {
-        command(self.connection()?, "COMMIT")
     }
 }
 
@@ -135,50 +135,24 @@ impl Session for Transaction {
         Ok(answers)
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<()> {
+    async fn commit(self: Box<Self>) -> Result<()> {
         if self.broken {
             return Err(broken());
         }
-        if !self.is_writer() {
-            return self.end();
+        match self.on {
+            On::Writer(turn) => turn.end(self.wrote).await,
+            On::Reader(_) => Ok(()),
         }
-        let shared = Arc::clone(&self.shared);
-        let durability = &shared.durability;
-        durability.check()?;
-        // A writer that found everything done already tells what another one wrote, so it waits for
-        // that one; it needs no sync of its own.
-        let number = if self.wrote { durability.announce() } else { durability.announced() };
-        let done = self.end();
-        if self.wrote {
-            durability.finish(number);
-        }
-        // Undoes a commit that failed, and lets the next writer in before waiting for the disk.
-        drop(self);
-        done?;
-        durability.wait(number).await
     }
 }
 
-impl Drop for Transaction {
+impl Drop for Reading {
     fn drop(&mut self) {
-        match &mut self.on {
-            On::Writer(connection) => undo(connection),
-            On::Reader { connection, place } => {
-                if let Some(connection) = connection.take() {
-                    undo(&connection);
-                    place.pool.give_back(connection);
-                }
-            }
+        if let Some(connection) = self.connection.take() {
+            // There is nothing to undo, and this is the cheaper way out.
+            leave(&connection, "COMMIT");
+            self.place.pool.give_back(connection);
         }
-    }
-}
-
-fn undo(connection: &Connection) {
-    if !connection.is_autocommit()
-        && let Err(error) = command(connection, "ROLLBACK")
-    {
-        // The next `BEGIN` on it fails, so nothing can slip in with what is left.
-        tracing::error!(%error, "a transaction could not be rolled back");
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::*;
 use crate::sql::{Cell, Row, Value};
 
@@ -190,4 +192,103 @@ async fn a_wal_that_grows_is_copied_and_begins_anew() {
     }
     let database = folder.path().join("banter.db").metadata().unwrap().len();
     assert!(database > 4 << 20, "40 MiB were written and {database} bytes copied");
+}
+
+/// Begins a turn, and lets others line up behind it before it goes on.
+async fn with_others_waiting(sqlite: &Sqlite, names: &[&str]) -> (Box<dyn Session>, Vec<JoinHandle<Result<()>>>) {
+    let first = sqlite.write().await.unwrap();
+    let others = names
+        .iter()
+        .map(|name| {
+            let (sqlite, name) = (sqlite.clone(), (*name).to_owned());
+            tokio::spawn(async move { insert(&sqlite, &name).await })
+        })
+        .collect();
+    let line = sqlite.0.writer.as_ref().unwrap();
+    while line.waiting() < names.len() {
+        tokio::task::yield_now().await;
+    }
+    (first, others)
+}
+
+async fn put(session: &mut Box<dyn Session>, name: &str) {
+    session.put("INSERT INTO meta (name, value) VALUES ($1, '')", vec![Value::from(name)]).await.unwrap();
+}
+
+async fn names(sqlite: &Sqlite) -> Vec<String> {
+    let mut session = sqlite.read().await.unwrap();
+    let rows = session.rows("SELECT name FROM meta WHERE value = '' ORDER BY name", vec![]).await.unwrap();
+    rows.into_iter().map(|mut row| row.text(0).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn turns_share_a_commit_and_a_failed_one_undoes_only_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Sqlite::open(folder.path()).unwrap();
+    insert(&sqlite, "taken").await.unwrap();
+    let (mut first, others) = with_others_waiting(&sqlite, &["b", "taken", "c"]).await;
+    put(&mut first, "a").await;
+    let before = sqlite.0.durability.finished();
+    first.commit().await.unwrap();
+    let mut ends = Vec::new();
+    for other in others {
+        ends.push(other.await.unwrap().is_ok());
+    }
+    assert_eq!(ends, [true, false, true]);
+    assert_eq!(names(&sqlite).await, ["a", "b", "c", "taken"]);
+    // Three turns were carried, and the refused one has no number.
+    assert_eq!(sqlite.0.durability.finished() - before, 3);
+}
+
+#[tokio::test]
+async fn what_was_left_open_for_somebody_who_went_away_is_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Sqlite::open(folder.path()).unwrap();
+    for (name, before) in [("a", true), ("b", false)] {
+        let (mut first, others) = with_others_waiting(&sqlite, &["never"]).await;
+        put(&mut first, name).await;
+        let go_away = || others.iter().for_each(JoinHandle::abort);
+        if before {
+            go_away();
+            tokio::task::yield_now().await;
+        }
+        // The commit is polled first, and leaves the transaction open if somebody still waits.
+        let (committed, ()) = tokio::join!(first.commit(), async { go_away() });
+        committed.unwrap();
+    }
+    assert_eq!(names(&sqlite).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn all_turns_of_a_transaction_that_came_to_nothing_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Sqlite::open(folder.path()).unwrap();
+    let (mut first, others) = with_others_waiting(&sqlite, &[]).await;
+    assert!(others.is_empty());
+    // As SQLite does by itself when the disk is full.
+    let full = tokio::spawn({
+        let sqlite = sqlite.clone();
+        async move {
+            let mut session = sqlite.write().await?;
+            session.put("ROLLBACK", vec![]).await?;
+            session.commit().await
+        }
+    });
+    let after = tokio::spawn({
+        let sqlite = sqlite.clone();
+        async move {
+            while sqlite.0.writer.as_ref().unwrap().waiting() < 1 {
+                tokio::task::yield_now().await;
+            }
+            insert(&sqlite, "after").await
+        }
+    });
+    while sqlite.0.writer.as_ref().unwrap().waiting() < 2 {
+        tokio::task::yield_now().await;
+    }
+    put(&mut first, "lost").await;
+    assert!(matches!(first.commit().await, Err(Error::Database(_))));
+    assert!(matches!(full.await.unwrap(), Err(Error::Database(_))));
+    after.await.unwrap().unwrap();
+    assert_eq!(names(&sqlite).await, ["after"]);
 }
