@@ -48,10 +48,6 @@ impl Place {
         places
     }
 
-    pub(crate) fn is_postgres(&self) -> bool {
-        self.database.is_some()
-    }
-
     /// A file in the place, beside the data.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
