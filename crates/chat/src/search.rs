@@ -1,13 +1,14 @@
 //! Search among one's own rooms.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use banter_domain::id::{ObjectId, RoomId};
+use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::room::RoomSeen;
 use banter_domain::search::{Term, matches, query_terms};
 use banter_store::{OwnRoom, View};
+use serde_json::Value;
 
-use crate::rooms::{RoomsQuery, seen, sort};
+use crate::rooms::{OwnRooms, RoomsQuery, seen, sort};
 use crate::{Caller, Chat, Result};
 
 /// What is searched for.
@@ -66,24 +67,32 @@ impl Chat {
         }
         let user = caller.user();
         let mut view = self.store.view(caller.app.number).await?;
-        let mut own = view.own_rooms(&user).await?;
-        own.retain(|own| {
-            query.room.as_ref().is_none_or(|room| own.room.id == *room)
-                && query.tags.iter().all(|tag| own.room.tags.contains(tag))
-        });
-        // In the order one lists them, so that nothing but what is in them can move them.
-        sort(&mut own, &RoomsQuery::default());
         let terms = query_terms(&query.keyword);
-        let mut found = Vec::new();
-        for what in &query.what {
-            let hits = match what {
-                SearchFor::Messages | SearchFor::Files => {
-                    let files = *what == SearchFor::Files;
-                    Found::Messages(by_room(&mut view, caller, &own, &terms, files, query.limit).await?)
+        let mut finding: Vec<(SearchFor, Finding)> =
+            query.what.iter().map(|what| (*what, Finding::default())).collect();
+        let mut own = OwnRooms::of(&user);
+        while let Some(mut some) = own.next(&mut view).await? {
+            some.retain(|own| {
+                query.room.as_ref().is_none_or(|room| own.room.id == *room)
+                    && query.tags.iter().all(|tag| own.room.tags.contains(tag))
+            });
+            for (what, finding) in &mut finding {
+                match what {
+                    SearchFor::Messages | SearchFor::Files => {
+                        let files = *what == SearchFor::Files;
+                        finding.messages(&mut view, &some, &terms, files, query.limit).await?;
+                    }
+                    _ => finding.rooms(&mut view, &some, *what, &query).await?,
                 }
-                _ => Found::Rooms(rooms(&mut view, caller, &own, *what, &query).await?),
+            }
+        }
+        let mut found = Vec::new();
+        for (what, finding) in finding {
+            let hits = match what {
+                SearchFor::Messages | SearchFor::Files => Found::Messages(finding.by_room(&mut view, &user).await?),
+                _ => Found::Rooms(finding.seen(&mut view, &user).await?),
             };
-            found.push((*what, hits));
+            found.push((what, hits));
         }
         Ok(found)
     }
@@ -104,81 +113,92 @@ impl Chat {
     }
 }
 
-async fn by_room(
-    view: &mut View,
-    caller: &Caller,
-    own: &[OwnRoom],
-    terms: &[Term],
-    files: bool,
-    limit: usize,
-) -> Result<Vec<(RoomSeen, Vec<ObjectId>)>> {
-    /// So many rooms are asked about at once.
-    const ROOMS: usize = 200;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut hits = Vec::new();
-    let ids: Vec<RoomId> = own.iter().map(|own| own.room.id.clone()).collect();
-    for some in ids.chunks(ROOMS) {
-        hits.extend(view.find_messages(some, terms, files, limit).await?);
-    }
-    hits.sort_by_key(|(_, id)| std::cmp::Reverse(*id));
-    hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let mut grouped: HashMap<RoomId, Vec<ObjectId>> = HashMap::new();
-    let mut order = Vec::new();
-    for (room, id) in hits {
-        let ids = grouped.entry(room.clone()).or_default();
-        if ids.is_empty() {
-            order.push(room);
-        }
-        ids.push(id);
-    }
-    let mut found = Vec::new();
-    for room in order {
-        let Some(own) = own.iter().find(|own| own.room.id == room) else { continue };
-        let mut ids = grouped.remove(&room).unwrap_or_default();
-        ids.reverse();
-        found.push((seen(view, &own.room, Some(&caller.user())).await?, ids));
-    }
-    Ok(found)
+/// What was found so far, never more than is asked for.
+#[derive(Default)]
+struct Finding {
+    rooms: Vec<OwnRoom>,
+    /// Newest first, all of `rooms`.
+    messages: Vec<(RoomId, ObjectId)>,
 }
 
-async fn rooms(
-    view: &mut View,
-    caller: &Caller,
-    own: &[OwnRoom],
-    what: SearchFor,
-    query: &SearchQuery,
-) -> Result<Vec<RoomSeen>> {
-    let holds =
-        |text: &str| matches(text, &query.keyword) || text.to_lowercase().contains(&query.keyword.to_lowercase());
-    let with_member: HashSet<RoomId> = match what {
-        SearchFor::RoomMember => {
-            let found = view.rooms_with(&caller.user(), &query.keyword).await?;
-            found.into_iter().collect()
-        }
-        _ => HashSet::new(),
-    };
-    let texts = |value: Option<&serde_json::Value>| -> Vec<String> {
-        match value {
-            Some(serde_json::Value::String(text)) => vec![text.clone()],
-            Some(serde_json::Value::Array(all)) => {
-                all.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect()
-            }
-            _ => Vec::new(),
-        }
-    };
-    let mut found = Vec::new();
-    for own in own {
-        let hit = match what {
+impl Finding {
+    /// Looks for messages in some more rooms.
+    async fn messages(
+        &mut self,
+        view: &mut View,
+        some: &[OwnRoom],
+        terms: &[Term],
+        files: bool,
+        limit: usize,
+    ) -> Result<()> {
+        let ids: Vec<RoomId> = some.iter().map(|own| own.room.id.clone()).collect();
+        let hits = view.find_messages(&ids, terms, files, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+        self.messages.extend(hits);
+        self.messages.sort_by_key(|(_, id)| std::cmp::Reverse(*id));
+        self.messages.truncate(limit);
+        self.rooms.extend(some.iter().cloned());
+        let messages = &self.messages;
+        self.rooms.retain(|own| messages.iter().any(|(room, _)| *room == own.room.id));
+        Ok(())
+    }
+
+    /// Looks at some more rooms themselves.
+    async fn rooms(&mut self, view: &mut View, some: &[OwnRoom], what: SearchFor, query: &SearchQuery) -> Result<()> {
+        let lower = query.keyword.to_lowercase();
+        let holds = |text: &str| matches(text, &query.keyword) || text.to_lowercase().contains(&lower);
+        let with_member: HashSet<RoomId> = if what == SearchFor::RoomMember {
+            let ids: Vec<RoomId> = some.iter().map(|own| own.room.id.clone()).collect();
+            view.rooms_with(&ids, &query.keyword).await?.into_iter().collect()
+        } else {
+            HashSet::new()
+        };
+        let hit = |own: &&OwnRoom| match what {
             SearchFor::RoomName => own.room.name.as_deref().is_some_and(holds),
             SearchFor::RoomMember => with_member.contains(&own.room.id),
             SearchFor::RoomTags => own.room.tags.iter().any(|tag| holds(tag)),
-            SearchFor::RoomPrefTags => texts(own.pref.get("tags")).iter().any(|tag| holds(tag)),
-            SearchFor::RoomPrefFolder => texts(own.pref.get("folder")).iter().any(|folder| holds(folder)),
+            SearchFor::RoomPrefTags => texts(own.pref.get("tags")).any(holds),
+            SearchFor::RoomPrefFolder => texts(own.pref.get("folder")).any(holds),
             SearchFor::Messages | SearchFor::Files => false,
         };
-        if hit && found.len() < query.limit {
-            found.push(seen(view, &own.room, Some(&caller.user())).await?);
-        }
+        self.rooms.extend(some.iter().filter(hit).cloned());
+        // In the order one lists them, so that nothing but what is in them can move them.
+        sort(&mut self.rooms, &RoomsQuery::default());
+        self.rooms.truncate(query.limit);
+        Ok(())
     }
-    Ok(found)
+
+    /// The messages by room, the room with the newest one first, oldest first within each.
+    async fn by_room(self, view: &mut View, user: &UserId) -> Result<Vec<(RoomSeen, Vec<ObjectId>)>> {
+        let mut grouped: Vec<(RoomId, Vec<ObjectId>)> = Vec::new();
+        for (room, id) in self.messages {
+            match grouped.iter_mut().find(|(known, _)| *known == room) {
+                Some((_, ids)) => ids.insert(0, id),
+                None => grouped.push((room, vec![id])),
+            }
+        }
+        let mut found = Vec::new();
+        for (room, ids) in grouped {
+            let Some(own) = self.rooms.iter().find(|own| own.room.id == room) else { continue };
+            found.push((seen(view, &own.room, Some(user)).await?, ids));
+        }
+        Ok(found)
+    }
+
+    async fn seen(self, view: &mut View, user: &UserId) -> Result<Vec<RoomSeen>> {
+        let mut found = Vec::new();
+        for own in self.rooms {
+            found.push(seen(view, &own.room, Some(user)).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// A text, or a list of texts.
+fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    let (one, many) = match value {
+        Some(Value::String(text)) => (Some(text.as_str()), None),
+        Some(Value::Array(all)) => (None, Some(all)),
+        _ => (None, None),
+    };
+    one.into_iter().chain(many.into_iter().flatten().filter_map(Value::as_str))
 }

@@ -92,13 +92,11 @@ impl View {
         rows.into_iter().map(|mut row| row.room_id(0)).collect()
     }
 
-    /// Those of a user's rooms where somebody's id or nickname holds a text, ignoring case.
-    pub async fn rooms_with(&mut self, id: &UserId, holds: &str) -> Result<Vec<RoomId>> {
-        let text = "SELECT DISTINCT m.room FROM members mine
-            JOIN members m ON m.app = mine.app AND m.room = mine.room AND m.member = 1
-            JOIN users u ON u.app = m.app AND u.id = m.user_id
-            WHERE mine.app = $1 AND mine.user_id = $2 AND mine.hidden = 0 AND strpos(u.fold, $3) > 0";
-        let rows = self.session.rows(text, binds![self.app, id, fold(holds)]).await?;
+    /// Those of some rooms where a member's id or nickname holds a text, ignoring case.
+    pub async fn rooms_with(&mut self, rooms: &[RoomId], holds: &str) -> Result<Vec<RoomId>> {
+        let text = "SELECT DISTINCT m.room FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
+            WHERE m.app = $1 AND m.room = ANY($2) AND m.member = 1 AND strpos(u.fold, $3) > 0";
+        let rows = self.session.rows(text, binds![self.app, rooms, fold(holds)]).await?;
         rows.into_iter().map(|mut row| row.room_id(0)).collect()
     }
 

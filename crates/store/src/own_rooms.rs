@@ -1,6 +1,6 @@
 //! The rooms somebody is in.
 
-use banter_domain::id::{ObjectId, UserId};
+use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::room::Room;
 
 use crate::read::Read;
@@ -32,6 +32,9 @@ pub enum OwnOrder {
     CreatedTime,
 }
 
+/// So many rooms [`View::own_rooms_after`] looks at.
+const SOME: usize = 200;
+
 /// Which page of one's own rooms is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct OwnPage {
@@ -47,8 +50,21 @@ pub struct OwnPage {
     pub limit: Option<usize>,
 }
 
-/// One's own rooms that are not frozen or hidden from one. `$1` the app, `$2` the user.
-fn own() -> String {
+/// The ids of one's own rooms. `$1` the app, `$2` the user; `more` narrows the rooms, named `mine`.
+fn mine(more: &str) -> String {
+    format!(
+        "SELECT mine.app, mine.room FROM members mine
+            WHERE mine.app = $1 AND mine.user_id = $2 AND mine.member = 1 AND mine.hidden = 0{more}
+         UNION
+         SELECT mine.app, mine.room FROM group_members g CROSS JOIN members mine
+            WHERE g.app = $1 AND g.user_id = $2 AND mine.app = g.app AND mine.user_id = g.grp AND mine.member = 1
+                AND mine.hidden = 0{more}"
+    )
+}
+
+/// One's own rooms that are not frozen or hidden from one; `more` as in [`mine`].
+fn own(more: &str) -> String {
+    let mine = mine(more);
     format!(
         "SELECT q.*, (SELECT count(*) FROM messages g WHERE g.app = $1 AND g.room = q.id AND g.gone = 1
                 AND g.counts = 1 AND g.count_no > q.read_mark) AS gone_since
@@ -56,11 +72,7 @@ fn own() -> String {
                 CROSS JOIN members gm WHERE g.app = $1 AND g.user_id = $2
                     AND gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1), 0) AS read_mark, COALESCE(m.pref, '{{}}') AS pref,
             COALESCE(m.shown_created_ms, r.created_ms) AS shown_ms, lm.id AS last_id, lm.created_ms AS said_ms
-         FROM (SELECT app, room FROM members WHERE app = $1 AND user_id = $2 AND member = 1 AND hidden = 0
-               UNION
-               SELECT gm.app, gm.room FROM group_members g JOIN members gm
-                ON gm.app = g.app AND gm.user_id = g.grp AND gm.member = 1 AND gm.hidden = 0
-                WHERE g.app = $1 AND g.user_id = $2) mine
+         FROM ({mine}) mine
          JOIN rooms r ON r.app = mine.app AND r.id = mine.room
          LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $2 AND m.left_ms IS NULL
          LEFT JOIN messages lm ON lm.app = r.app AND lm.room = r.id AND lm.seq = r.last_message
@@ -77,16 +89,33 @@ fn own_room(mut row: Row) -> Result<OwnRoom> {
 }
 
 impl View {
-    /// All rooms somebody is in, himself or through a user group, that are not frozen or hidden from
-    /// him; unsorted.
-    pub async fn own_rooms(&mut self, user: &UserId) -> Result<Vec<OwnRoom>> {
-        self.session.rows(&own(), binds![self.app, user]).await?.into_iter().map(own_room).collect()
+    /// Some of the rooms somebody is in, himself or through a user group, that are not frozen or
+    /// hidden from him: those among the next 200 in the order of their
+    /// ids, after `after`. Also where the
+    /// next ones begin; `None`: these were the last.
+    pub async fn own_rooms_after(
+        &mut self,
+        user: &UserId,
+        after: Option<&RoomId>,
+    ) -> Result<(Vec<OwnRoom>, Option<RoomId>)> {
+        let text = format!("SELECT room FROM ({}) ids ORDER BY room LIMIT $4", mine(" AND mine.room > $3"));
+        let after = after.map(RoomId::as_str).unwrap_or_default();
+        let limit = i64::try_from(SOME).unwrap_or(i64::MAX);
+        let rows = self.session.rows(&text, binds![self.app, user, after, limit]).await?;
+        let ids = rows.into_iter().map(|mut row| row.room_id(0)).collect::<Result<Vec<_>>>()?;
+        if ids.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let text = own(" AND mine.room = ANY($3)");
+        let rows = self.session.rows(&text, binds![self.app, user, ids.as_slice()]).await?;
+        let rooms = rows.into_iter().map(own_room).collect::<Result<_>>()?;
+        Ok((rooms, ids.into_iter().nth(SOME - 1)))
     }
 
     /// A page of them, and how many there are.
     pub async fn own_rooms_page(&mut self, user: &UserId, page: &OwnPage) -> Result<(i64, Vec<OwnRoom>)> {
         const WANTED: &str = "(w.shown_ms > $3 OR w.said_ms > $3)";
-        let own = own();
+        let own = own("");
         let after = page.updated_after_ms.unwrap_or(i64::MIN);
         let count = format!("SELECT count(*) FROM ({own}) w WHERE {WANTED}");
         let rows = self.session.rows(&count, binds![self.app, user, after]).await?;

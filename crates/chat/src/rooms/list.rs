@@ -1,9 +1,9 @@
 //! One's own rooms.
 
 use banter_domain::filter::Filter;
-use banter_domain::id::ObjectId;
+use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::room::RoomSeen;
-use banter_store::{OwnOrder, OwnPage, OwnRoom};
+use banter_store::{OwnOrder, OwnPage, OwnRoom, View};
 use serde_json::Value;
 
 use super::seen::seen;
@@ -19,12 +19,17 @@ impl Chat {
             None => view.own_rooms_page(&user, &query.page()).await?,
             Some(_) => {
                 // What a filter means is decided here, so its rooms are sorted here as well.
-                let mut own = view.own_rooms(&user).await?;
-                own.retain(|own| wanted(own, &query));
-                sort(&mut own, &query);
-                let total = i64::try_from(own.len()).unwrap_or(i64::MAX);
                 let limit = query.limit.unwrap_or(usize::MAX);
-                (total, own.into_iter().skip(query.skip).take(limit).collect::<Vec<_>>())
+                let (mut total, mut best) = (0, Vec::new());
+                let mut own = OwnRooms::of(&user);
+                while let Some(some) = own.next(&mut view).await? {
+                    let before = best.len();
+                    best.extend(some.into_iter().filter(|own| wanted(own, &query)));
+                    total += best.len() - before;
+                    sort(&mut best, &query);
+                    best.truncate(query.skip.saturating_add(limit));
+                }
+                (i64::try_from(total).unwrap_or(i64::MAX), best.into_iter().skip(query.skip).collect::<Vec<_>>())
             }
         };
         let mut data = Vec::new();
@@ -32,6 +37,27 @@ impl Chat {
             data.push(seen(&mut view, &own.room, Some(&user)).await?);
         }
         Ok(Page { total, data })
+    }
+}
+
+/// One's own rooms, some at a time.
+pub(crate) struct OwnRooms<'a> {
+    user: &'a UserId,
+    /// Where the next ones begin; `None`: there are none.
+    next: Option<Option<RoomId>>,
+}
+
+impl<'a> OwnRooms<'a> {
+    pub(crate) fn of(user: &'a UserId) -> Self {
+        Self { user, next: Some(None) }
+    }
+
+    /// The next ones, perhaps none that count; `None`: there were no more.
+    pub(crate) async fn next(&mut self, view: &mut View) -> Result<Option<Vec<OwnRoom>>> {
+        let Some(after) = self.next.take() else { return Ok(None) };
+        let (some, next) = view.own_rooms_after(self.user, after.as_ref()).await?;
+        self.next = next.map(Some);
+        Ok(Some(some))
     }
 }
 

@@ -7,7 +7,7 @@ mod members;
 mod seen;
 mod update;
 
-pub(crate) use list::sort;
+pub(crate) use list::{OwnRooms, sort};
 pub(crate) use seen::{readable, seen};
 
 use banter_domain::filter::Filter;

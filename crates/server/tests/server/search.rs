@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Caller, House};
+use crate::common::{Caller, House, segment};
 use crate::shape::expect_documented;
 
 /// Rooms and words for every test here: Ann is in both, Bob in the den alone.
@@ -151,5 +151,26 @@ each_store! {
         }
         let found = found(&ann, json!({"type": ["messages"], "keyword": "heron", "limit": 2})).await;
         assert_eq!(found.iter().map(|(_, ids)| ids.len()).sum::<usize>(), 2);
+    }
+
+    async fn more_rooms_than_are_looked_at_in_one_step_are_one_list_all_the_same(house: House) {
+        let [ann, bob] = house.users(["ann", "bob"]).await;
+        for number in 0..230 {
+            let tags = if number % 23 == 0 { json!(["t", "u"]) } else { json!(["t"]) };
+            house.room(&format!("r{number:03}")).owner("bob").members(["ann"]).with("roomTags", tags).await;
+        }
+        for number in [0, 115, 207, 229] {
+            bob.said(&format!("r{number:03}"), "findable").await;
+        }
+        let found = found(&ann, messages("findable")).await;
+        assert_eq!(found.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["r000", "r115", "r207", "r229"]);
+        let query = format!("/rooms?limit=3&q={}", segment(r#"{"roomTags":"u"}"#));
+        let page = ann.get(&query).await.expect_ok();
+        assert_eq!(page["totalCount"], 10, "{page}");
+        let ids: Vec<_> = page["data"].as_array().unwrap().iter().map(|room| room["_id"].as_str().unwrap()).collect();
+        assert_eq!(&ids[..2], ["r207", "r115"], "the newest message first");
+        assert_eq!(ann.get("/me/badge?roomTags=u").await.expect_ok()["badge"], 3);
+        let tags = ann.post("/badges/byRoomTags", json!({"tags": ["u"]})).await.expect_ok();
+        assert_eq!(tags, json!({"totalBadge": 3, "data": {"u": 3}}));
     }
 }

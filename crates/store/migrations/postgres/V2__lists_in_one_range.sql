@@ -1,2 +1,0 @@
--- Nothing: three long ids do not fit into one entry of an index here (2,704 bytes), so the lists
--- stay with the table's rows. The number is taken because SQLite's second migration has it.
