@@ -1,5 +1,7 @@
 //! Blocks and bans as records.
 
+use std::sync::Arc;
+
 use crate::id::{ObjectId, RoomId, UserId};
 use crate::room::RoomType;
 use crate::user::Profile;
@@ -54,8 +56,8 @@ pub struct Listed {
     pub kind: RelationKind,
     /// Who is shut out.
     pub blockee: Profile,
-    /// Who shuts out.
-    pub blocker: Profile,
+    /// Who shuts out: mostly the same in all entries of a page, and then shared by them.
+    pub blocker: Arc<Profile>,
     /// Where.
     pub room: RoomBrief,
     /// When it was first made, milliseconds.

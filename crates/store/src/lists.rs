@@ -1,9 +1,12 @@
 //! The two lists.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use banter_domain::id::{Pair, RoomId, UserId};
 use banter_domain::relation::{After, ListQuery, Listed, RelationKind, RoomBrief};
 use banter_domain::room::RoomType;
-use banter_domain::user::Profile;
+use banter_domain::user::{Profile, User};
 
 use crate::read::{Read, fold};
 use crate::sql::{Row, Value, binds};
@@ -38,15 +41,20 @@ fn room_type(name: &str) -> Result<RoomType> {
     RoomType::of_name(name).ok_or_else(|| Error::Corrupt(format!("not a type of room: {name:?}")))
 }
 
-fn listed(mut row: Row) -> Result<Listed> {
+/// `one_before`: who shuts out in the entry before this one.
+fn listed(mut row: Row, one_before: &mut Option<Arc<Profile>>) -> Result<Listed> {
+    let blocker = row.user(7)?;
+    let same = one_before.take().filter(|before| before.id == blocker);
+    // Who he is is filled in where he is shown.
+    let blocker = same.unwrap_or_else(|| Arc::new(Profile::deleted(blocker)));
+    *one_before = Some(Arc::clone(&blocker));
     Ok(Listed {
         id: row.object_id(0)?,
         kind: if row.str(1)? == "ban" { RelationKind::Ban } else { RelationKind::Block },
         updated_ms: row.int(2)?,
         created_ms: row.int(3)?,
         room: RoomBrief { id: row.room_id(4)?, kind: room_type(row.str(5)?)?, created_ms: row.int(6)? },
-        // Who shuts out is filled in where he is shown; he is mostly the same in all entries.
-        blocker: Profile::deleted(row.user(7)?),
+        blocker,
         blockee: profile(&mut row, 8)?,
         lifted_ms: row.int_opt(12)?,
     })
@@ -115,19 +123,25 @@ impl View {
              ORDER BY l.updated_ms DESC, l.id DESC LIMIT {limit}"
         );
         let rows = self.session.rows(&text, values).await?;
-        let mut page = rows.into_iter().map(listed).collect::<Result<Vec<_>>>()?;
+        let mut one_before = None;
+        let mut page = Vec::with_capacity(rows.len());
+        for row in rows {
+            page.push(listed(row, &mut one_before)?);
+        }
         if !matches!(of, ListOf::Blocker(_)) {
             let mut blockers: Vec<UserId> = page.iter().map(|entry| entry.blocker.id.clone()).collect();
             blockers.sort();
             blockers.dedup();
             // Mostly it is one, the owner.
-            let known = match blockers.as_slice() {
-                [one] => self.user(one).await?.into_iter().map(|user| (one.clone(), user)).collect(),
-                several => self.users(several).await?,
+            let users: Vec<User> = match blockers.as_slice() {
+                [one] => self.user(one).await?.into_iter().collect(),
+                several => self.users(several).await?.into_values().collect(),
             };
+            let known: HashMap<UserId, Arc<Profile>> =
+                users.into_iter().map(|user| (user.profile.id.clone(), Arc::new(user.profile))).collect();
             for entry in &mut page {
-                if let Some(user) = known.get(&entry.blocker.id) {
-                    entry.blocker = user.profile.clone();
+                if let Some(profile) = known.get(&entry.blocker.id) {
+                    entry.blocker = Arc::clone(profile);
                 }
             }
         }

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
-use super::view::EntryView;
+use super::view::{EntryView, LastBlocker};
 use crate::errors::ApiError;
 use crate::http::answer::{etag, held as is_held, tagged};
 use crate::http::extract::{IfNoneMatch, Query};
@@ -98,12 +98,14 @@ const HEAD: &[u8] = br#"{"RC":0,"RM":"OK","result":{"data":["#;
 const FOOT: &[u8] = b"]}}";
 
 fn write(out: &mut Vec<u8>, page: &[Listed], shape: Shape, since: bool, first: &mut bool) -> Result<(), ApiError> {
+    let mut last = LastBlocker::default();
     for entry in page {
         if !std::mem::take(first) {
             out.push(b',');
         }
-        let entry = EntryView::of(entry, shape == Shape::Bans, since);
-        serde_json::to_writer(&mut *out, &entry).map_err(|error| ApiError::Fault(error.to_string()))?;
+        let written = EntryView::of(entry, shape == Shape::Bans, since, &mut last)
+            .and_then(|entry| serde_json::to_writer(&mut *out, &entry));
+        written.map_err(|error| ApiError::Fault(error.to_string()))?;
     }
     Ok(())
 }
@@ -131,7 +133,7 @@ pub(super) async fn short(mut reader: ListReader, asked: &ListQuery, shape: Shap
     let mut shows: Vec<UserId> = Vec::with_capacity(page.len() + 1);
     for entry in page {
         if shape == Shape::Bans && !shows.contains(&entry.blocker.id) {
-            shows.push(entry.blocker.id);
+            shows.push(entry.blocker.id.clone());
         }
         shows.push(entry.blockee.id);
     }

@@ -1,9 +1,13 @@
 //! Entries of the two lists on the wire, and the answers of what fills them (model.md §5).
 
+use std::sync::Arc;
+
 use banter_chat::Written;
 use banter_domain::id::AppId;
 use banter_domain::relation::{Listed, RoomBrief};
+use banter_domain::user::Profile;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -30,7 +34,22 @@ pub(super) struct EntryView<'a> {
 #[serde(untagged)]
 enum Blocker<'a> {
     Id(&'a str),
-    User(ShortUser<'a>),
+    User(&'a RawValue),
+}
+
+/// Who shut out in the entries before: he is mostly the same, and then written once.
+#[derive(Default)]
+pub(super) struct LastBlocker(Option<(Arc<Profile>, Box<RawValue>)>);
+
+impl LastBlocker {
+    fn written(&mut self, blocker: &Arc<Profile>) -> serde_json::Result<&RawValue> {
+        let same = self.0.take().filter(|(last, _)| Arc::ptr_eq(last, blocker));
+        let written = match same {
+            Some((_, written)) => written,
+            None => to_raw_value(&ShortUser::of(blocker))?,
+        };
+        Ok(&self.0.insert((Arc::clone(blocker), written)).1)
+    }
 }
 
 #[derive(Serialize)]
@@ -52,11 +71,17 @@ impl<'a> RoomView<'a> {
 
 impl<'a> EntryView<'a> {
     /// `with_user`: the blocker as a user, not only his id; `since`: lifted entries say when.
-    pub(super) fn of(entry: &'a Listed, with_user: bool, since: bool) -> Self {
-        Self {
+    /// Errors: as writing JSON has them.
+    pub(super) fn of(
+        entry: &'a Listed,
+        with_user: bool,
+        since: bool,
+        last: &'a mut LastBlocker,
+    ) -> serde_json::Result<Self> {
+        Ok(Self {
             blockee: ShortUser::of(&entry.blockee),
             blocker: if with_user {
-                Blocker::User(ShortUser::of(&entry.blocker))
+                Blocker::User(last.written(&entry.blocker)?)
             } else {
                 Blocker::Id(entry.blocker.id.as_str())
             },
@@ -64,7 +89,7 @@ impl<'a> EntryView<'a> {
             created_at: Iso::of(entry.created_ms),
             updated_at: Iso::of(entry.updated_ms),
             unblock_at: entry.lifted_ms.filter(|_| since).map(Iso::of),
-        }
+        })
     }
 }
 
