@@ -133,7 +133,8 @@ const REMEMBERED_TOKENS: usize = 100_000;
 struct Tokens {
     /// Moves with every revocation, so that what was read before one is not remembered after it.
     generation: u64,
-    known: HashMap<(i64, TokenHash), (UserId, i64)>,
+    /// Keyed by what nobody can choose, so a quick hash will do.
+    known: HashMap<(i64, TokenHash), (UserId, i64), foldhash::fast::RandomState>,
 }
 
 #[derive(Default)]

@@ -9,11 +9,12 @@
 //! costs a reading and nothing else.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use banter_domain::id::{RoomId, UserId};
+use foldhash::quality::RandomState;
 
 /// How many stamps there are: half a megabyte. A power of two.
 const STAMPS: usize = 1 << 16;
@@ -59,7 +60,7 @@ struct OnShelf {
 
 #[derive(Default)]
 struct Shelf {
-    answers: HashMap<ListKey, OnShelf>,
+    answers: HashMap<ListKey, OnShelf, RandomState>,
     bytes: usize,
 }
 
@@ -123,7 +124,7 @@ impl Kept {
             moment: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             stamps: std::iter::repeat_with(Stamp::default).take(stamps).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             shelf: RwLock::default(),
         }
     }

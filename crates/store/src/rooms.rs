@@ -1,5 +1,7 @@
 //! Rooms, pairs, and the locks both are changed under.
 
+use std::sync::LazyLock;
+
 use banter_domain::id::{ObjectId, Pair, RoomId, UserId};
 use banter_domain::room::{Role, Room, RoomKind, Standing};
 
@@ -53,7 +55,7 @@ pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
 /// How a user stands in a room, in one question. `$2` the room, `$3` the user. `CASE`, because SQLite
 /// asks both sides of an `AND` in a column: it would look through all members of a group. `CROSS JOIN`, because it
 /// looks from left to right then: from the user's few groups, and not from the room's many members.
-const STANDING: &str = "SELECT r.owner, m.member, m.manager, m.hidden,
+const STANDING_COLUMNS: &str = "r.owner, m.member, m.manager, m.hidden,
         EXISTS (SELECT 1 FROM group_members g CROSS JOIN members gm WHERE g.app = r.app AND g.user_id = $3
             AND gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1),
         CASE WHEN r.kind <> 'direct' THEN EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban'
@@ -63,15 +65,20 @@ const STANDING: &str = "SELECT r.owner, m.member, m.manager, m.hidden,
                 AND b.blockee IN (r.low, r.high) AND b.lifted_ms IS NULL)
             OR EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block'
                 AND b.blocker IN (r.low, r.high) AND b.blockee = $3 AND b.lifted_ms IS NULL) ELSE FALSE END,
-        r.secret = 1 AND m.user_id IS NULL
-    FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
+        r.secret = 1 AND m.user_id IS NULL";
+const STANDING_FROM: &str = "FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
     WHERE r.app = $1 AND r.id = $2";
 
-fn standing(row: &mut Row, user: &UserId) -> Result<Standing> {
-    let owner = row.user_opt(0)?.as_ref() == Some(user);
-    let own = row.int_opt(1)? == Some(1);
-    let manager = row.int_opt(2)? == Some(1);
-    let member = own || row.flag(4)?;
+static STANDING: LazyLock<String> = LazyLock::new(|| format!("SELECT {STANDING_COLUMNS} {STANDING_FROM}"));
+static ROOM_AND_STANDING: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {ROOM}, {STANDING_COLUMNS} {STANDING_FROM}"));
+
+/// Reads a standing from the columns that begin at `from`.
+fn standing(row: &mut Row, from: usize, user: &UserId) -> Result<Standing> {
+    let owner = row.user_opt(from)?.as_ref() == Some(user);
+    let own = row.int_opt(from + 1)? == Some(1);
+    let manager = row.int_opt(from + 2)? == Some(1);
+    let member = own || row.flag(from + 4)?;
     Ok(Standing {
         role: match (owner, member) {
             (true, _) => Some(Role::Owner),
@@ -81,13 +88,13 @@ fn standing(row: &mut Row, user: &UserId) -> Result<Standing> {
         },
         member,
         in_group_only: member && !own,
-        banned: row.flag(5)?,
+        banned: row.flag(from + 5)?,
         // One of the two may be a user group: then a block with any of its people holds here too. It is
         // nothing to those who are not in the room.
-        blocked: row.flag(6)? && (member || row.int_opt(1)?.is_some()),
+        blocked: row.flag(from + 6)? && (member || row.int_opt(from + 1)?.is_some()),
         // What a block made is hidden from everybody who is not in it: a second account, or a
         // friend, could tell the blocked side (R-09).
-        hidden: row.int_opt(3)? == Some(1) || row.flag(7)?,
+        hidden: row.int_opt(from + 3)? == Some(1) || row.flag(from + 7)?,
     })
 }
 
@@ -151,8 +158,16 @@ impl View {
 
     /// How a user stands in a room. A room that is not there gives the standing of nobody.
     pub async fn standing(&mut self, id: &RoomId, user: &UserId) -> Result<Standing> {
-        let rows = self.session.rows(STANDING, binds![self.app, id, user]).await?;
-        rows.into_iter().next().map_or(Ok(Standing::default()), |mut row| standing(&mut row, user))
+        let rows = self.session.rows(&STANDING, binds![self.app, id, user]).await?;
+        rows.into_iter().next().map_or(Ok(Standing::default()), |mut row| standing(&mut row, 0, user))
+    }
+
+    /// A room, and how a user stands in it. `None`: no such room.
+    pub async fn room_and_standing(&mut self, id: &RoomId, user: &UserId) -> Result<Option<(Room, Standing)>> {
+        let rows = self.session.rows(&ROOM_AND_STANDING, binds![self.app, id, user]).await?;
+        let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+        let standing = standing(&mut row, ROOM_COLUMNS, user)?;
+        Ok(Some((room(&mut row, 0)?, standing)))
     }
 
     /// The room of a pair: where its blocks stand and where "open a direct room" leads.
@@ -177,11 +192,11 @@ impl Tx {
     /// round trip, and in that order, so that the standing is read under the lock.
     pub async fn lock_room_for(&mut self, id: &RoomId, user: &UserId) -> Result<Option<(LockedRoom, Standing)>> {
         let mut statements = self.locking(id);
-        statements.push(Statement { text: STANDING.into(), binds: binds![self.view.app, id, user] });
+        statements.push(Statement { text: STANDING.as_str().into(), binds: binds![self.view.app, id, user] });
         let mut answers = self.view.session.batch(statements).await?.into_iter();
         let (stands, room) = (answers.next_back().unwrap_or_default(), answers.next_back().unwrap_or_default());
         let (Some(room), Some(mut row)) = (locked(room)?, stands.into_iter().next()) else { return Ok(None) };
-        Ok(Some((room, standing(&mut row, user)?)))
+        Ok(Some((room, standing(&mut row, 0, user)?)))
     }
 
     fn locking(&self, id: &RoomId) -> Vec<Statement> {

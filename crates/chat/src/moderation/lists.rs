@@ -3,10 +3,10 @@
 use banter_domain::id::{Pair, RoomId, UserId};
 use banter_domain::moderation::{Act, Actor, Denied, Facts, decide};
 use banter_domain::relation::{After, ListQuery, Listed, RoomBrief};
-use banter_domain::room::Standing;
 use banter_store::{ListOf, View};
 
-use crate::{Caller, Chat, Error, Result};
+use crate::rooms::known;
+use crate::{Caller, Chat, Result};
 
 enum Which {
     Blocker(UserId),
@@ -38,10 +38,8 @@ impl Chat {
     /// Errors: [`Error::NoRoom`], refusals.
     pub async fn bans(&self, caller: &Caller, room: &RoomId, query: ListQuery, long: bool) -> Result<ListReader> {
         let mut view = self.look(caller, long).await?;
-        let room = view.room(room).await?.ok_or(Error::NoRoom)?;
+        let (room, standing) = known(&mut view, caller, room).await?;
         let (actor, user) = (caller.actor(), caller.user());
-        let standing =
-            if actor == Actor::Platform { Standing::default() } else { view.standing(&room.id, &user).await? };
         decide(Act::ListBans, Facts { actor, room: &room, standing, author: false })?;
         let which = match room.kind.pair() {
             None => Which::Room(room.id),

@@ -8,7 +8,7 @@ mod seen;
 mod update;
 
 pub(crate) use list::{OwnRooms, sort};
-pub(crate) use seen::{readable, seen};
+pub(crate) use seen::{known, readable, seen};
 
 use banter_domain::filter::Filter;
 use banter_domain::id::{ObjectId, RoomId, UserId};

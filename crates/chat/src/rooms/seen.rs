@@ -47,10 +47,16 @@ impl Chat {
 
 /// A room the caller may read. Errors: [`Error::NoRoom`], refusals.
 pub(crate) async fn readable(view: &mut View, caller: &Caller, id: &RoomId, act: Act) -> Result<Room> {
-    let room = view.room(id).await?.ok_or(Error::NoRoom)?;
-    let actor = caller.actor();
-    let standing =
-        if actor == Actor::Platform { Standing::default() } else { view.standing(id, &caller.user()).await? };
-    decide(act, Facts { actor, room: &room, standing, author: false })?;
+    let (room, standing) = known(view, caller, id).await?;
+    decide(act, Facts { actor: caller.actor(), room: &room, standing, author: false })?;
     Ok(room)
+}
+
+/// A room, and how the caller stands there; the platform stands nowhere. Errors: [`Error::NoRoom`].
+pub(crate) async fn known(view: &mut View, caller: &Caller, id: &RoomId) -> Result<(Room, Standing)> {
+    match caller.viewer() {
+        None => view.room(id).await?.map(|room| (room, Standing::default())),
+        Some(user) => view.room_and_standing(id, &user).await?,
+    }
+    .ok_or(Error::NoRoom)
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use foldhash::fast::RandomState;
 use rusqlite::types::{Null, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 
@@ -14,9 +15,10 @@ use crate::{Error, Result};
 /// them from data, they are translated each time instead of filling the memory.
 const KEPT: usize = 4096;
 
-/// What [`for_sqlite`] made of each text, so that it runs once a text.
+/// What [`for_sqlite`] made of each text, so that it runs once a text. The texts are ours, and long:
+/// the hash need not be safe from anybody, but quick.
 #[derive(Debug, Default)]
-pub(super) struct Texts(RwLock<HashMap<Box<str>, Arc<str>>>);
+pub(super) struct Texts(RwLock<HashMap<Box<str>, Arc<str>, RandomState>>);
 
 /// What a text came to.
 #[derive(Debug)]
