@@ -170,16 +170,27 @@ impl Cache {
     }
 
     /// After the commit of a revocation or of a new binding, before it is acknowledged.
-    pub(crate) fn forget_tokens(&self, app: i64, hashes: &[String]) {
+    fn forget_tokens(&self, app: i64, hashes: &[TokenHash]) {
         let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
         tokens.generation += 1;
-        for hash in hashes.iter().filter_map(|hash| blake3::Hash::from_hex(hash).ok()) {
-            tokens.known.remove(&(app, TokenHash(*hash.as_bytes())));
+        for hash in hashes {
+            tokens.known.remove(&(app, *hash));
         }
     }
 }
 
 impl Chat {
+    /// Forgets tokens that ended, or are bound anew, and lets nobody hear by them any more. After the
+    /// commit, before it is acknowledged. `hashes`: as they are stored.
+    pub(crate) fn end_tokens(&self, app: i64, hashes: &[String]) {
+        let read = |hash: &String| blake3::Hash::from_hex(hash).ok().map(|hash| TokenHash(*hash.as_bytes()));
+        let hashes: Vec<TokenHash> = hashes.iter().filter_map(read).collect();
+        self.access.forget_tokens(app, &hashes);
+        if let Some(ears) = self.ears.get() {
+            ears.revoked(app, &hashes);
+        }
+    }
+
     fn keyed(&self, what: &str, secret: &str) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret);
         hasher.update(what.as_bytes()).update(&[0]).update(secret.as_bytes());

@@ -12,15 +12,17 @@ mod figures;
 mod house;
 mod import;
 mod kept;
+mod live;
 mod messages;
 mod moderation;
 mod open;
+mod outbox;
 mod rooms;
 mod search;
 mod users;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 pub use access::{App, Caller, TokenHash, Who};
 use banter_domain::id::{ObjectId, ObjectIds, RoomId};
@@ -30,6 +32,7 @@ use banter_store::{EngineKind, Store};
 pub use error::{Error, Result};
 pub use figures::{AuditQuery, Bucket, BucketSize, ModerationStats, Stats};
 pub use import::{ImportError, Imported, Record};
+pub use outbox::{Ears, Happening, RoomForEach};
 pub use kept::{Kept, KeptAnswer, ListKey, Ticket};
 pub use messages::{Batch, BatchDone, Deleted, Para, Words};
 pub use moderation::{ListReader, Written};
@@ -76,6 +79,8 @@ pub struct Chat {
     ids: ObjectIds,
     options: Options,
     kept: Kept,
+    outbox: outbox::Outbox,
+    ears: OnceLock<Arc<dyn Ears>>,
     access: access::Cache,
     /// Sensitive words by app: their configuration as text, and what is built from it.
     words: RwLock<HashMap<i64, (String, Arc<WordFilter>)>>,
@@ -91,6 +96,8 @@ impl Chat {
         Self {
             kept: Kept::new(if alone && options.keep_answers { options.kept_bytes } else { 0 }),
             access: access::Cache::new(alone),
+            outbox: outbox::Outbox::default(),
+            ears: OnceLock::new(),
             ids: ObjectIds::new(process),
             words: RwLock::default(),
             refusals: Mutex::default(),

@@ -26,6 +26,8 @@ pub(crate) struct Open<'a> {
     noted: BTreeSet<UserId>,
     /// What of the kept answers this act outdates.
     outdates: Vec<Shown>,
+    /// Its events, until they are committed or gone.
+    told: Told<'a>,
     /// Only in a build that takes locks away, to see their tests fail: facts from before the lock.
     stale: Option<View>,
 }
@@ -53,7 +55,7 @@ impl Chat {
             }
             Who::User { .. } | Who::Platform { on_behalf_of: None } => None,
         };
-        Ok(Open { chat: self, caller, tx, entered, now_ms, noted: BTreeSet::new(), outdates: Vec::new(), stale })
+        Ok(Open { chat: self, caller, tx, entered, now_ms, noted: BTreeSet::new(), outdates: Vec::new(), told: Told::by(self, caller.app.number), stale })
     }
 }
 
@@ -137,7 +139,7 @@ impl Open<'_> {
         user: Option<&UserId>,
         payload: Option<Json>,
     ) -> Result<()> {
-        let id = self.new_id();
+        let id = self.told.draw(self.now_ms);
         let event = NewEvent { id, topic, room: room.map(|(id, _)| id), seq: room.map(|(_, seq)| seq), user, payload };
         Ok(self.tx.insert_event(&event).await?)
     }
@@ -177,5 +179,33 @@ impl Open<'_> {
         }
         let _changing = (!self.outdates.is_empty()).then(|| self.chat.kept.changing(&self.outdates));
         Ok(self.tx.commit().await?)
+    }
+}
+
+/// The events of one act. Dropped, it lets go of them: by then they are committed or gone.
+struct Told<'a> {
+    chat: &'a Chat,
+    app: i64,
+    first: Option<ObjectId>,
+}
+
+impl<'a> Told<'a> {
+    fn by(chat: &'a Chat, app: i64) -> Self {
+        Self { chat, app, first: None }
+    }
+
+    fn draw(&mut self, now_ms: i64) -> ObjectId {
+        self.chat.outbox.draw(self.app, &self.chat.ids, now_ms, &mut self.first)
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        let Some(first) = self.first else { return };
+        self.chat.outbox.end(self.app, first);
+        // Also after one that left nothing: others may have waited behind it.
+        if let Some(ears) = self.chat.ears.get() {
+            ears.news(self.app);
+        }
     }
 }

@@ -69,7 +69,7 @@ impl Chat {
         let mutes = open.tx.mutes(&user.profile.id).await?;
         open.done().await?;
         if let Some(grant) = &grant {
-            self.access.forget_tokens(caller.app.number, &[self.token_hash(&grant.token).hex()]);
+            self.end_tokens(caller.app.number, &[self.token_hash(&grant.token).hex()]);
         }
         Ok(Account { user, mutes })
     }
@@ -122,7 +122,7 @@ impl Chat {
         let mutes = open.tx.mutes(id).await?;
         open.done().await?;
         gone.push(self.token_hash(&grant.token).hex());
-        self.access.forget_tokens(caller.app.number, &gone);
+        self.end_tokens(caller.app.number, &gone);
         Ok(Account { user, mutes })
     }
 
@@ -141,7 +141,7 @@ impl Chat {
         open.note_revoked(id, gone.len()).await?;
         open.done().await?;
         let (hashes, rows): (Vec<String>, Vec<TokenRow>) = gone.into_iter().unzip();
-        self.access.forget_tokens(caller.app.number, &hashes);
+        self.end_tokens(caller.app.number, &hashes);
         Ok(rows
             .into_iter()
             .map(|TokenRow { created_ms, updated_ms, expires_ms, .. }| TokenRecord {
@@ -174,7 +174,7 @@ impl Chat {
         let app = open.app();
         open.outdates([Shown::User(app, id.clone()), Shown::MadeBy(app, id.clone())]);
         open.done().await?;
-        self.access.forget_tokens(caller.app.number, &gone);
+        self.end_tokens(caller.app.number, &gone);
         Ok(())
     }
 

@@ -146,6 +146,20 @@ impl ObjectId {
         Self(bytes)
     }
 
+    /// The id right after this one; the last one of all has none after it.
+    #[must_use]
+    pub fn successor(self) -> Self {
+        let mut bytes = self.0;
+        for byte in bytes.iter_mut().rev() {
+            let (next, carry) = byte.overflowing_add(1);
+            *byte = next;
+            if !carry {
+                return Self(bytes);
+            }
+        }
+        self
+    }
+
     /// The first id of a second: every id made in or after it is at least this.
     #[must_use]
     pub fn first_of(at_ms: i64) -> Self {

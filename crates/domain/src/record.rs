@@ -148,6 +148,29 @@ pub enum Topic {
 }
 
 impl Topic {
+    /// All topics.
+    const ALL: [Self; 13] = [
+        Self::Message,
+        Self::MessageChanged,
+        Self::MessagesDeleted,
+        Self::Room,
+        Self::RoomDeleted,
+        Self::Joined,
+        Self::Left,
+        Self::Read,
+        Self::Block,
+        Self::Ban,
+        Self::User,
+        Self::TokensRevoked,
+        Self::Config,
+    ];
+
+    /// Reads a name. `None`: no such topic.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.name() == name)
+    }
+
     /// How it is written down.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -254,7 +254,8 @@ fn not_permitted_row(act: Act) -> Row {
         | Act::Send
         | Act::SendBatch
         | Act::React
-        | Act::MarkRead => rows::NOT_PERMITTED,
+        | Act::MarkRead
+        | Act::Type => rows::NOT_PERMITTED,
     }
 }
 

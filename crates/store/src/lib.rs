@@ -37,7 +37,7 @@ pub use lists::ListOf;
 pub use members::Place;
 pub use messages::{Anchor, MessageChange, MessagesQuery, NewMessage, TimeField};
 pub use own_rooms::{OwnOrder, OwnPage, OwnRoom};
-pub use records::NewEvent;
+pub use records::{NewEvent, StoredEvent};
 pub use relations::Saved;
 pub use rooms::{LockedPair, LockedRoom, NewRoomRow};
 pub use search::Hit;

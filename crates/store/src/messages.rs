@@ -139,6 +139,13 @@ impl View {
         Ok(self.complete(rows, Some(room)).await?.pop())
     }
 
+    /// The message at a place of a room. `None`: there is none (any more).
+    pub async fn message_at(&mut self, room: &Room, seq: i64) -> Result<Option<Message>> {
+        let text = format!("SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.room = $2 AND m.seq = $3 AND m.gone = 0");
+        let rows = self.session.rows(&text, binds![self.app, &room.id, seq]).await?;
+        Ok(self.complete(rows, Some(room)).await?.pop())
+    }
+
     /// The room a message stands in.
     pub async fn room_of_message(&mut self, id: ObjectId) -> Result<Option<RoomId>> {
         let text = "SELECT room FROM messages WHERE app = $1 AND id = $2 AND gone = 0";

@@ -89,6 +89,14 @@ fn own_room(mut row: Row) -> Result<OwnRoom> {
 }
 
 impl View {
+    /// All rooms a user hears: he is in them, himself or through a user group, and they are not
+    /// hidden from him. Only their ids.
+    pub async fn rooms_heard(&mut self, user: &UserId) -> Result<Vec<RoomId>> {
+        let text = format!("SELECT room FROM ({}) heard", mine(""));
+        let rows = self.session.rows(&text, binds![self.app, user]).await?;
+        rows.into_iter().map(|mut row| row.room_id(0)).collect()
+    }
+
     /// Some of the rooms somebody is in, himself or through a user group, that are not frozen or
     /// hidden from him: those among the next 200 in the order of their
     /// ids, after `after`. Also where the

@@ -25,6 +25,34 @@ pub struct NewEvent<'a> {
     pub payload: Option<Json>,
 }
 
+/// An event as it was written.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Its id, time-ordered.
+    pub id: ObjectId,
+    /// The name of its topic.
+    pub topic: String,
+    /// Where.
+    pub room: Option<RoomId>,
+    /// Its place in the room's order.
+    pub seq: Option<i64>,
+    /// Who did it, or whom it is for.
+    pub user: Option<UserId>,
+    /// More about it; null: nothing.
+    pub payload: Json,
+}
+
+fn stored_event(mut row: Row) -> Result<StoredEvent> {
+    Ok(StoredEvent {
+        id: row.object_id(0)?,
+        topic: row.text(1)?,
+        room: row.room_id_opt(2)?,
+        seq: row.int_opt(3)?,
+        user: row.user_opt(4)?,
+        payload: row.text_opt(5)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+    })
+}
+
 fn entry(mut row: Row) -> Result<Entry> {
     let doer = row.text(1)?;
     let actor = row.user_opt(2)?;
@@ -45,6 +73,15 @@ fn entry(mut row: Row) -> Result<Entry> {
 }
 
 impl View {
+    /// Events of the outbox from one id on and before another, in order, at most `limit`.
+    pub async fn events(&mut self, from: ObjectId, until: ObjectId, limit: usize) -> Result<Vec<StoredEvent>> {
+        let text = "SELECT id, topic, room, seq, user_id, payload FROM events
+            WHERE app = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT $4";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.session.rows(text, binds![self.app, from, until, limit]).await?;
+        rows.into_iter().map(stored_event).collect()
+    }
+
     /// A page of the audit, newest first. `None` in the parts of the question: any.
     pub async fn audit(
         &mut self,

@@ -119,6 +119,9 @@ impl Open<'_> {
             },
         };
         self.tx.set_pair_room(pair, Some(&made.id)).await?;
+        if !secret {
+            self.room_changed(&made).await?;
+        }
         Ok(made)
     }
 
@@ -127,6 +130,8 @@ impl Open<'_> {
     pub(crate) async fn show(&mut self, room: &LockedRoom, user: &UserId) -> Result<()> {
         if room.is_concealed() && self.tx.reveal(room, user, self.now_ms).await? {
             self.show_block_in(room, user, self.now_ms).await?;
+            self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(user), None).await?;
+            self.room_changed(room).await?;
         }
         Ok(())
     }

@@ -42,6 +42,9 @@ impl Chat {
             let kind = if brought.len() == 1 { Kind::AddMember } else { Kind::AddMembers };
             open.say(&mut room, kind, &caller.user(), &brought).await?;
         }
+        if !brought.is_empty() {
+            open.room_changed(&room).await?;
+        }
         let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
         open.done().await?;
         Ok(seen)
@@ -71,7 +74,6 @@ impl Chat {
             if !open.tx.delete_member(&room, user, open.now_ms).await? {
                 return Err(Error::NoMember);
             }
-            open.event(Topic::Left, Some((&room.id, room.last_seq)), Some(user), None).await?;
         }
         // Words about one who is shut out would be a sign of life from him.
         let quiet = itself && !shows_reading(standing);
@@ -79,6 +81,11 @@ impl Chat {
             let kind = if itself { Kind::LeaveRoom } else { Kind::DeleteMember };
             open.say(&mut room, kind, &user, &users).await?;
         }
+        // They hear the words about them, and nothing after.
+        for user in &users {
+            open.event(Topic::Left, Some((&room.id, room.last_seq)), Some(user), None).await?;
+        }
+        open.room_changed(&room).await?;
         let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
         open.done().await?;
         Ok(seen)
@@ -153,7 +160,13 @@ impl Open<'_> {
         if say && shows_reading(standing) {
             self.say(room, Kind::JoinRoom, &caller, std::slice::from_ref(&caller)).await?;
         }
-        Ok(())
+        self.room_changed(room).await
+    }
+
+    /// Tells everybody in a room that it is another now.
+    pub(crate) async fn room_changed(&mut self, room: &LockedRoom) -> Result<()> {
+        let by = self.caller.user();
+        self.event(Topic::Room, Some((&room.id, room.last_seq)), Some(&by), None).await
     }
 
     /// Writes a message of the server's own about people coming, going or being appointed.

@@ -235,9 +235,7 @@ impl Open<'_> {
         let room = match (id, self.room_of_pair(&mut pair).await?) {
             (None, Some(room)) => room,
             (None, None) => {
-                let room = self.make_pair_room(&mut pair, false).await?;
-                self.event(Topic::Room, Some((&room.id, room.last_seq)), Some(&caller), None).await?;
-                room
+                self.make_pair_room(&mut pair, false).await?
             }
             (Some(id), Some(room)) if room.id == *id => room,
             (Some(_), known) => {

@@ -53,7 +53,7 @@ impl Chat {
                 open.tx.set_properties(&room, user, &properties).await?;
             }
         }
-        open.event(Topic::Room, Some((id, room.last_seq)), Some(&caller.user()), None).await?;
+        open.room_changed(&room).await?;
         let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
         open.done().await?;
         Ok(seen)

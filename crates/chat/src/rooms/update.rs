@@ -51,7 +51,7 @@ impl Chat {
             ..(*room).clone()
         };
         open.tx.save_room(&mut room, now).await?;
-        open.event(Topic::Room, Some((id, room.last_seq)), Some(&caller.user()), None).await?;
+        open.room_changed(&room).await?;
         let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
         open.done().await?;
         Ok(seen)

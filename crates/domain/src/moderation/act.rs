@@ -67,6 +67,8 @@ pub enum Act {
     React,
     /// Say how far one has read.
     MarkRead,
+    /// Show that one is typing.
+    Type,
 }
 
 /// What a room's freeze does to an act.
@@ -120,7 +122,7 @@ pub struct Terms {
 
 impl Act {
     /// All acts, for tables and tests.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Look,
         Self::Operate,
         Self::MindOwn,
@@ -153,6 +155,7 @@ impl Act {
         Self::Pin,
         Self::React,
         Self::MarkRead,
+        Self::Type,
     ];
 
     /// What the act needs, and what stops it: the table of `docs/moderation.md`.
@@ -178,7 +181,7 @@ impl Act {
             Self::Leave | Self::MarkRead => (false, false, Passes, Needs::Member),
             Self::SetOwnProperty => (true, true, StopsMembers, Needs::Member),
             Self::SetOthersProperty => (true, true, Passes, Needs::Superuser),
-            Self::Send | Self::React => (true, true, Stops, Needs::Member),
+            Self::Send | Self::React | Self::Type => (true, true, Stops, Needs::Member),
             Self::Edit => (true, true, Stops, Needs::Author),
             Self::Recall => (true, false, Passes, Needs::AuthorOrSuperuser),
             Self::DeleteMessages | Self::Pin => (true, true, Passes, Needs::Superuser),

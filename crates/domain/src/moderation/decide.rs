@@ -124,6 +124,13 @@ pub fn shows_reading(standing: Standing) -> bool {
     !standing.banned && !standing.blocked
 }
 
+/// Does somebody who stands so hear what happens in the room? Its members do, banned ones too
+/// not those from whom the room is hidden.
+#[must_use]
+pub fn hears(standing: Standing) -> bool {
+    standing.member && !standing.hidden
+}
+
 /// May somebody who stands so know of the room at all?
 #[must_use]
 pub fn may_hear_room(standing: Standing) -> bool {

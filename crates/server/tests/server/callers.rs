@@ -51,6 +51,7 @@ fn allowed(route: &Route) -> &'static [Kind] {
         | Act::Send
         | Act::React
         | Act::MarkRead
+        | Act::Type
         | Act::Leave
         | Act::SetOwnProperty
         | Act::Invite => INSIDE,

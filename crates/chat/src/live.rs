@@ -1,0 +1,38 @@
+//! What one does over a socket only: coming, and typing.
+
+use banter_domain::id::RoomId;
+use banter_domain::moderation::{Act, Denied};
+use banter_domain::user::Profile;
+
+use crate::kept::Shown;
+use crate::users::Account;
+use crate::{Caller, Chat, Error, Result};
+
+impl Chat {
+    /// A user has come: his last login is now. Answers with his own view of himself. Errors:
+    /// [`Error::TokenGone`], [`Error::NoUser`].
+    pub async fn log_in(&self, caller: &Caller) -> Result<Account> {
+        let mut open = self.begin(caller).await?;
+        let id = caller.user();
+        let mut user = open.tx.lock_user(&id).await?.ok_or(Error::NoUser)?;
+        user.profile.last_login_ms = user.profile.last_login_ms.max(open.now_ms);
+        open.tx.put_user(&user).await?;
+        let app = open.app();
+        open.outdates([Shown::User(app, id.clone())]);
+        let mutes = open.tx.mutes(&id).await?;
+        open.done().await?;
+        Ok(Account { user, mutes })
+    }
+
+    /// The caller types in a room; nothing is stored. `tell` is called while the room is locked: after a
+    /// ban or block was acknowledged nobody is told. Errors: [`Error::NoRoom`], refusals.
+    pub async fn typing(&self, caller: &Caller, room: &RoomId, tell: impl FnOnce(&Profile) + Send) -> Result<()> {
+        let mut open = self.begin(caller).await?;
+        let Some(entered) = &open.entered else { return Err(Denied::NotPermitted(Act::Type).into()) };
+        let profile = entered.user.profile.clone();
+        let room = open.lock_room(room).await?;
+        open.judge(Act::Type, &room).await?;
+        tell(&profile);
+        Ok(())
+    }
+}

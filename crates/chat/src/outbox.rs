@@ -1,0 +1,205 @@
+//! What was written for the world to hear, in the order in which it happened.
+//!
+//! An act writes its events into the outbox with its change. Their ids grow, and each is drawn under
+//! the lock that decides the act, so the ids of a room's events are in the room's order. Whoever
+//! reads the outbox reads up to the first event of an act that is still under way: what comes later
+//! may be there already, but something before it is yet to come.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use banter_domain::id::{ObjectId, ObjectIds, RoomId, UserId};
+use banter_domain::message::Message;
+use banter_domain::moderation::hears;
+use banter_domain::record::Topic;
+use banter_domain::room::{Outlook, Room, RoomSeen};
+use serde_json::Value;
+
+use crate::access::TokenHash;
+use crate::rooms::seen;
+use crate::{Chat, Result};
+
+/// Whoever wants to know at once that something happened.
+pub trait Ears: Send + Sync {
+    /// Something new is in the outbox of an app.
+    fn news(&self, app: i64);
+
+    /// These tokens ended. Called before the revocation is acknowledged: when it returns, nobody hears
+    /// anything by them any more.
+    fn revoked(&self, app: i64, tokens: &[TokenHash]);
+}
+
+/// An event of the outbox.
+#[derive(Debug, Clone)]
+pub struct Happening {
+    /// Its id, by which events are ordered.
+    pub id: ObjectId,
+    /// What it is about.
+    pub topic: Topic,
+    /// Where.
+    pub room: Option<RoomId>,
+    /// Its place in the room's order, or the last one before it.
+    pub seq: Option<i64>,
+    /// Who did it, or whom it is about.
+    pub user: Option<UserId>,
+    /// More about it.
+    pub payload: Value,
+}
+
+/// A room as each of some users sees it.
+#[derive(Debug, Clone)]
+pub struct RoomForEach {
+    /// What all see alike.
+    pub seen: RoomSeen,
+    /// Those of the users who hear the room, and how they see it.
+    pub outlooks: Vec<(UserId, Outlook)>,
+    /// Those who do not.
+    pub outside: Vec<UserId>,
+}
+
+#[derive(Default)]
+struct Drawn {
+    /// The first event of each act that is under way.
+    under_way: BTreeSet<ObjectId>,
+    newest: Option<ObjectId>,
+}
+
+/// The events of this process that are not all committed yet, by app.
+#[derive(Default)]
+pub(crate) struct Outbox(Mutex<HashMap<i64, Drawn>>);
+
+impl Outbox {
+    /// An id for an act's next event; `first`: where the act's first one is remembered.
+    pub(crate) fn draw(&self, app: i64, ids: &ObjectIds, now_ms: i64, first: &mut Option<ObjectId>) -> ObjectId {
+        let mut apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let drawn = apps.entry(app).or_default();
+        let id = ids.next(now_ms);
+        drawn.newest = Some(id);
+        if first.is_none() {
+            *first = Some(id);
+            drawn.under_way.insert(id);
+        }
+        id
+    }
+
+    /// The act with this first event has committed, or left nothing.
+    pub(crate) fn end(&self, app: i64, first: ObjectId) {
+        if let Some(drawn) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&app) {
+            drawn.under_way.remove(&first);
+        }
+    }
+
+    /// Everything before this id has committed, or never will.
+    fn until(&self, app: i64, ids: &ObjectIds, now_ms: i64) -> ObjectId {
+        let mut apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let drawn = apps.entry(app).or_default();
+        match (drawn.under_way.first(), drawn.newest) {
+            (Some(first), _) => *first,
+            (None, Some(newest)) => newest.successor(),
+            (None, None) => {
+                let id = ids.next(now_ms);
+                drawn.newest = Some(id);
+                id.successor()
+            }
+        }
+    }
+}
+
+impl Chat {
+    /// Names who is told at once of news and revocations. The first one given stays.
+    pub fn heard_by(&self, ears: std::sync::Arc<dyn Ears>) -> bool {
+        self.ears.set(ears).is_ok()
+    }
+
+    /// Where the outbox of an app ends for now: what happens from here on has this id or a later one.
+    #[must_use]
+    pub fn outbox_end(&self, app: i64) -> ObjectId {
+        self.outbox.until(app, &self.ids, self.now())
+    }
+
+    /// What happened from an event on, in order, at most `limit`; and where to go on.
+    pub async fn happenings(&self, app: i64, from: ObjectId, limit: usize) -> Result<(Vec<Happening>, ObjectId)> {
+        let until = self.outbox_end(app);
+        if until <= from {
+            return Ok((Vec::new(), from));
+        }
+        let events = self.store.view(app).await?.events(from, until, limit).await?;
+        let next = match events.last() {
+            Some(last) if events.len() >= limit => last.id.successor(),
+            _ => until,
+        };
+        let happened = events.into_iter().filter_map(|event| {
+            Some(Happening {
+                id: event.id,
+                topic: Topic::parse(&event.topic)?,
+                room: event.room,
+                seq: event.seq,
+                user: event.user,
+                payload: event.payload,
+            })
+        });
+        Ok((happened.collect(), next))
+    }
+
+    /// The rooms a user hears, if his token is still good. `None`: it is not.
+    pub async fn rooms_heard(&self, app: i64, user: &UserId, token: &TokenHash) -> Result<Option<Vec<RoomId>>> {
+        let mut view = self.store.view(app).await?;
+        let now_ms = self.now();
+        match view.token(&token.hex()).await? {
+            Some(row) if row.user == *user && row.expires_ms > now_ms => Ok(Some(view.rooms_heard(user).await?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The message at a place of a room, and the room. `None`: it is gone.
+    pub async fn message_at(&self, app: i64, room: &RoomId, seq: i64) -> Result<Option<(Room, Message)>> {
+        let mut view = self.store.view(app).await?;
+        let Some(room) = view.room(room).await? else { return Ok(None) };
+        Ok(view.message_at(&room, seq).await?.map(|message| (room, message)))
+    }
+
+    /// Is this user shut out in a direct room by a block, so that nothing he does there shows?
+    pub async fn is_kept_apart(&self, app: i64, room: &Room, user: &UserId) -> Result<bool> {
+        Ok(room.kind.is_direct() && self.store.view(app).await?.standing(&room.id, user).await?.blocked)
+    }
+
+    /// A room as each of some users sees it; who they are is chosen when it is known who is in it.
+    /// `None`: it is gone.
+    pub async fn room_for_each(
+        &self,
+        app: i64,
+        room: &RoomId,
+        choose: impl FnOnce(&RoomSeen) -> Vec<UserId>,
+    ) -> Result<Option<RoomForEach>> {
+        let mut view = self.store.view(app).await?;
+        let Some(room) = view.room(room).await? else { return Ok(None) };
+        let seen = seen(&mut view, &room, None).await?;
+        let (mut outlooks, mut outside) = (Vec::new(), Vec::new());
+        for user in choose(&seen) {
+            let outlook = view.outlook(&room, &user).await?;
+            if hears(outlook.standing) {
+                outlooks.push((user, outlook));
+            } else {
+                outside.push(user);
+            }
+        }
+        Ok(Some(RoomForEach { seen, outlooks, outside }))
+    }
+
+    /// Which of these users hear a room.
+    pub async fn hearers(&self, app: i64, room: &RoomId, users: Vec<UserId>) -> Result<Vec<(UserId, bool)>> {
+        let mut view = self.store.view(app).await?;
+        let mut heard = Vec::with_capacity(users.len());
+        for user in users {
+            let standing = view.standing(room, &user).await?;
+            heard.push((user, hears(standing)));
+        }
+        Ok(heard)
+    }
+
+    /// Who is meant by a user: those in it, if it is a user group; else himself.
+    pub async fn people_of(&self, app: i64, user: &UserId) -> Result<Vec<UserId>> {
+        let in_it = self.store.view(app).await?.group_members(std::slice::from_ref(user)).await?;
+        Ok(in_it.into_values().next().unwrap_or_else(|| vec![user.clone()]))
+    }
+}
