@@ -55,7 +55,17 @@ impl Chat {
             }
             Who::User { .. } | Who::Platform { on_behalf_of: None } => None,
         };
-        Ok(Open { chat: self, caller, tx, entered, now_ms, noted: BTreeSet::new(), outdates: Vec::new(), told: Told::by(self, caller.app.number), stale })
+        Ok(Open {
+            chat: self,
+            caller,
+            tx,
+            entered,
+            now_ms,
+            noted: BTreeSet::new(),
+            outdates: Vec::new(),
+            told: Told::by(self, caller.app.number),
+            stale,
+        })
     }
 }
 

@@ -141,12 +141,14 @@ impl Chat {
         Ok((happened.collect(), next))
     }
 
-    /// The rooms a user hears, if his token is still good. `None`: it is not.
-    pub async fn rooms_heard(&self, app: i64, user: &UserId, token: &TokenHash) -> Result<Option<Vec<RoomId>>> {
+    /// When a user's token ends, milliseconds, and the rooms he hears. `None`: it is no longer good.
+    pub async fn rooms_heard(&self, app: i64, user: &UserId, token: &TokenHash) -> Result<Option<(i64, Vec<RoomId>)>> {
         let mut view = self.store.view(app).await?;
         let now_ms = self.now();
         match view.token(&token.hex()).await? {
-            Some(row) if row.user == *user && row.expires_ms > now_ms => Ok(Some(view.rooms_heard(user).await?)),
+            Some(row) if row.user == *user && row.expires_ms > now_ms => {
+                Ok(Some((row.expires_ms, view.rooms_heard(user).await?)))
+            }
             _ => Ok(None),
         }
     }

@@ -73,6 +73,12 @@ pub struct Edge {
     /// The largest body on the message routes, bytes
     #[arg(long, env = "BANTER_MESSAGE_BODY_LIMIT", value_name = "BYTES", default_value_t = 10 << 20, value_parser = clap::value_parser!(u32).range(1024..=1 << 30))]
     pub message_body_limit: u32,
+    /// The longest packet over a socket, bytes
+    #[arg(long, env = "BANTER_SOCKET_PACKET_LIMIT", value_name = "BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1024..=1 << 28))]
+    pub socket_packet_limit: u32,
+    /// How many events may wait for one socket; past them it is cut off, and comes back
+    #[arg(long, env = "BANTER_SOCKET_QUEUE", value_name = "EVENTS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(16..=1 << 20))]
+    pub socket_queue: u32,
     /// How long a client may take to send a request's headers, and be silent between two requests, seconds
     #[arg(long, env = "BANTER_HEADER_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub header_timeout: u32,
@@ -281,6 +287,10 @@ pub struct ServeSettings {
     pub body_limit: usize,
     /// The largest body on the message routes, bytes.
     pub message_body_limit: usize,
+    /// The longest packet over a socket, bytes.
+    pub socket_packet_limit: usize,
+    /// How many events may wait for one socket.
+    pub socket_queue: usize,
     /// How long the headers of a request may take, and silence between two requests.
     pub header_timeout: Duration,
     /// How long the next piece of a body may take.
@@ -305,6 +315,8 @@ impl Default for ServeSettings {
             rate_limit: 6000,
             body_limit: 1 << 20,
             message_body_limit: 10 << 20,
+            socket_packet_limit: 1 << 20,
+            socket_queue: 1024,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             max_headers: 100,
@@ -327,6 +339,8 @@ impl Edge {
             rate_limit: self.rate_limit,
             body_limit: self.body_limit as usize,
             message_body_limit: self.message_body_limit as usize,
+            socket_packet_limit: self.socket_packet_limit as usize,
+            socket_queue: self.socket_queue as usize,
             header_timeout: seconds(self.header_timeout),
             body_timeout: seconds(self.body_timeout),
             max_headers: usize::from(self.max_headers),

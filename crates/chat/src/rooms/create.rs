@@ -234,9 +234,7 @@ impl Open<'_> {
         let mut pair = self.tx.lock_pair(&pair).await?;
         let room = match (id, self.room_of_pair(&mut pair).await?) {
             (None, Some(room)) => room,
-            (None, None) => {
-                self.make_pair_room(&mut pair, false).await?
-            }
+            (None, None) => self.make_pair_room(&mut pair, false).await?,
             (Some(id), Some(room)) if room.id == *id => room,
             (Some(_), known) => {
                 let made = self.make_room(new, RoomKind::Direct(pair.pair().clone())).await?;

@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Context;
 use std::time::Duration;
 
 use axum::http::Version;
+use futures_util::task::AtomicWaker;
 
 use crate::clock::Senses;
 
@@ -105,6 +107,10 @@ pub(crate) struct Connection {
     stuck: AtomicBool,
     http2: AtomicBool,
     too_slow: AtomicBool,
+    /// It is to end at once.
+    cut: AtomicBool,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
 }
 
 impl Connection {
@@ -121,6 +127,9 @@ impl Connection {
             stuck: no(),
             http2: no(),
             too_slow: no(),
+            cut: no(),
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
         };
         connection.waits_from((connection.all.senses.elapsed)());
         connection
@@ -128,6 +137,25 @@ impl Connection {
 
     fn waits_from(&self, at: Duration) {
         self.waiting_ms.store(u64::try_from(at.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Ends the connection at once, from wherever.
+    pub(crate) fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+        self.reader.wake();
+        self.writer.wake();
+    }
+
+    /// Is it to end? If not, whoever reads is woken when it is.
+    pub(crate) fn is_cut_for_reader(&self, context: &Context<'_>) -> bool {
+        self.reader.register(context.waker());
+        self.cut.load(Ordering::SeqCst)
+    }
+
+    /// As [`Connection::is_cut_for_reader`], for whoever writes.
+    pub(crate) fn is_cut_for_writer(&self, context: &Context<'_>) -> bool {
+        self.writer.register(context.waker());
+        self.cut.load(Ordering::SeqCst)
     }
 
     /// Bytes came in.

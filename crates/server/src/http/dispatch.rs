@@ -26,7 +26,7 @@ use super::connections::{Connection, InHand};
 use super::extract::{Inbound, decoded};
 use super::matcher::Found;
 use super::routes::{BodySize, Route};
-use super::{Edge, answer, auth, compress, cors};
+use super::{Edge, answer, auth, compress, cors, sockets};
 use crate::errors::{ApiError, Failed, rows};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,6 +38,11 @@ pub(crate) async fn dispatch(
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let in_hand = connection.heard(request.version());
+    if sockets::is_for_sockets(request.uri().path())
+        && let Some(sockets) = edge.sockets.get().filter(|_| request.method() != Method::OPTIONS)
+    {
+        return Ok(sockets.answer(&connection, request).await);
+    }
     let begun = (edge.senses.elapsed)();
     let request_id = request_id(&edge, request.headers());
     let accepted = request.headers().get(ACCEPT_ENCODING).cloned();

@@ -1,6 +1,9 @@
 //! How often one API key may call.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
@@ -13,13 +16,46 @@ pub(crate) struct Limits {
     /// `None`: no limit.
     by_app: Option<DefaultKeyedRateLimiter<i64>>,
     clock: DefaultClock,
+    /// Since when, and how often, somebody failed to say on a socket who he is, by address.
+    failed: Mutex<HashMap<IpAddr, (Duration, u32)>>,
 }
+
+/// So often may that fail …
+const FAILURES: u32 = 10;
+/// … in so long.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Of so many addresses it is remembered; past them, all are forgotten.
+const ADDRESSES: usize = 10_000;
 
 impl Limits {
     /// `per_minute`: 0 turns the limit off. The whole minute's calls may come at once.
     pub(crate) fn new(per_minute: u32) -> Self {
         let by_app = NonZeroU32::new(per_minute).map(|calls| RateLimiter::keyed(Quota::per_minute(calls)));
-        Self { by_app, clock: DefaultClock::default() }
+        Self { by_app, clock: DefaultClock::default(), failed: Mutex::default() }
+    }
+
+    /// May somebody at this address try to say on a socket who he is? Errors: [`ApiError::RateLimited`].
+    pub(crate) fn may_try(&self, peer: IpAddr, now: Duration) -> Result<(), ApiError> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match failed.get(&peer) {
+            Some((since, count)) if *count >= FAILURES && now < *since + MINUTE => {
+                Err(ApiError::RateLimited((*since + MINUTE - now).as_secs().max(1)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// He failed.
+    pub(crate) fn failed(&self, peer: IpAddr, now: Duration) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.len() >= ADDRESSES && !failed.contains_key(&peer) {
+            failed.clear();
+        }
+        let (since, count) = failed.entry(peer).or_insert((now, 0));
+        if now >= *since + MINUTE {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
     }
 
     /// Counts a call of this app's API key. Errors: [`ApiError::RateLimited`].

@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use super::Edge;
 use super::connections::Connection;
 use super::dispatch::dispatch;
+use super::sockets::Sockets;
 
 /// A listening server. Dropped without [`Running::stop`], it goes on until the process ends.
 pub struct Running {
@@ -59,6 +60,8 @@ async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver
     http.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(200);
     let http = Arc::new(http);
     let (stop, stopping) = watch::channel(());
+    let sockets = edge.sockets.get_or_init(|| Sockets::over(&edge)).clone();
+    let delivery = tokio::spawn(sockets.clone().deliver(edge.clone()));
     let house_keeping = tokio::spawn(keep_house(edge.clone()));
     loop {
         let accepted = tokio::select! {
@@ -79,12 +82,15 @@ async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver
     }
     drop((listener, stopping));
     stop.send_replace(());
+    sockets.close();
     // Each connection holds a receiver to its end.
     if tokio::time::timeout(edge.settings.stop_timeout, stop.closed()).await.is_err() {
         tracing::warn!("some requests were not answered before the server stopped");
     }
-    house_keeping.abort();
-    drop(house_keeping.await);
+    for task in [house_keeping, delivery] {
+        task.abort();
+        drop(task.await);
+    }
     if let Err(error) = edge.chat.house_keeping().await {
         tracing::warn!(%error, "what was counted lately could not be written down");
     }
@@ -133,7 +139,7 @@ async fn converse(
         let connection = connection.clone();
         service_fn(move |request| dispatch(edge.clone(), connection.clone(), request))
     };
-    let mut talk = pin!(http.serve_connection(wire, service));
+    let mut talk = pin!(http.serve_connection_with_upgrades(wire, service));
     let told = stopping.clone();
     let mut stop = pin!(stopping.changed());
     let mut alarm = pin!(tokio::time::sleep(patience));
@@ -183,8 +189,15 @@ impl Drop for Wire {
     }
 }
 
+fn cut() -> io::Error {
+    io::Error::from(io::ErrorKind::ConnectionReset)
+}
+
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.connection.is_cut_for_reader(cx) {
+            return Poll::Ready(Err(cut()));
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
@@ -196,6 +209,9 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.connection.is_cut_for_writer(cx) {
+            return Poll::Ready(Err(cut()));
+        }
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.connection.wrote(written.is_ready());
         written
@@ -206,6 +222,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.connection.is_cut_for_writer(cx) {
+            return Poll::Ready(Err(cut()));
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.connection.wrote(written.is_ready());
         written

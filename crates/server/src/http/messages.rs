@@ -174,22 +174,32 @@ async fn post(
     State(edge): State<Edge>,
     Caller(caller): Caller,
     Path(room): Path<RoomId>,
-    Body(mut fields): Body<Map<String, Value>>,
+    Body(fields): Body<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
+    let message = say(&edge, &caller, &room, fields).await?;
+    Ok(show(&caller, &message))
+}
+
+/// What `POST /rooms/{id}/message` does, and `chat message` over a socket: sends, edits or recalls.
+pub(super) async fn say(
+    edge: &Edge,
+    caller: &banter_chat::Caller,
+    room: &RoomId,
+    mut fields: Map<String, Value>,
+) -> Result<Message, ApiError> {
     let (sender, force) = if caller.is_platform() { sender_and_force(&mut fields)? } else { (None, false) };
     let message = match id_of(&mut fields)? {
         Some(id) if fields.get("messageType").is_some_and(|kind| kind == MessageKind::Recall.name()) => {
-            edge.chat.recall(&caller, &room, id, (sender, force)).await
+            edge.chat.recall(caller, room, id, (sender, force)).await
         }
-        Some(id) => edge.chat.edit(&caller, &room, id, words::edit(fields)?, (sender, force)).await,
-        None => edge.chat.send(&caller, &room, words::new(fields)?, sender, force).await,
+        Some(id) => edge.chat.edit(caller, room, id, words::edit(fields)?, (sender, force)).await,
+        None => edge.chat.send(caller, room, words::new(fields)?, sender, force).await,
     };
     // To a user, a room he is not in and no room are the same.
-    let message = message.map_err(|error| match ApiError::from(error) {
+    message.map_err(|error| match ApiError::from(error) {
         error if caller.is_platform() => error,
         error => error.no_room_is(rows::NOT_IN_ROOM),
-    })?;
-    Ok(show(&caller, &message))
+    })
 }
 
 /// Clients never choose the id of a new message, so one that cannot be is unknown.

@@ -48,8 +48,10 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
     refusals: Family<Reason, Counter>,
+    socket_overflows: Counter,
     store: Family<StoreOperation, Histogram>,
     connections: Gauge,
+    sockets: Gauge,
     blocks: Gauge,
     bans: Gauge,
     /// By place in the route table, so that a request finds its own without a lookup.
@@ -80,6 +82,8 @@ impl Metrics {
             latency.clone(),
         );
         let refusals = Family::<Reason, Counter>::default();
+        let socket_overflows = Counter::default();
+        registry.register("socket_overflows", "Sockets cut off because they did not keep up", socket_overflows.clone());
         registry.register("refusals", "Acts refused (403), by error code", refusals.clone());
         let store = Family::<StoreOperation, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register_with_unit(
@@ -90,6 +94,8 @@ impl Metrics {
         );
         let connections = Gauge::default();
         registry.register("open_connections", "Open connections", connections.clone());
+        let sockets = Gauge::default();
+        registry.register("open_sockets", "Open sockets", sockets.clone());
         let blocks = Gauge::default();
         registry.register("active_blocks", "Blocks that hold, in all apps", blocks.clone());
         let bans = Gauge::default();
@@ -101,7 +107,19 @@ impl Metrics {
         };
         let unknown = of("other", "none");
         let routes = routes.iter().map(|route| of(name(&route.method), route.path)).collect();
-        Self { registry, requests, refusals, store, connections, blocks, bans, routes, unknown }
+        Self {
+            registry,
+            requests,
+            refusals,
+            socket_overflows,
+            store,
+            connections,
+            sockets,
+            blocks,
+            bans,
+            routes,
+            unknown,
+        }
     }
 
     /// Is told how long a store takes.
@@ -133,16 +151,26 @@ impl Metrics {
     }
 
     /// An act was refused, with this error code.
+    /// Counts sockets that were cut off because they did not keep up.
+    pub(crate) fn socket_overflows(&self) -> Counter {
+        self.socket_overflows.clone()
+    }
+
     pub(crate) fn refused(&self, reason: &'static str) {
         self.refusals.get_or_create(&Reason { reason }).inc();
     }
 
-    /// Everything as Prometheus reads it. `blocks` and `bans`: how many hold now; `None`: the
+    /// Everything as Prometheus reads it. How many connections and sockets are open; `blocks` and `bans`: how many hold now; `None`: the
     /// store does not say, and the last known count stands.
     ///
     /// Errors: a counter cannot be written (none of ours).
-    pub(crate) fn text(&self, open: i64, gauges: Option<(i64, i64)>) -> Result<String, std::fmt::Error> {
+    pub(crate) fn text(
+        &self,
+        (open, sockets): (i64, usize),
+        gauges: Option<(i64, i64)>,
+    ) -> Result<String, std::fmt::Error> {
         self.connections.set(open);
+        self.sockets.set(i64::try_from(sockets).unwrap_or(i64::MAX));
         if let Some((blocks, bans)) = gauges {
             self.blocks.set(blocks);
             self.bans.set(bans);

@@ -19,6 +19,7 @@ pub mod openapi;
 pub mod routes;
 mod service;
 mod shape;
+mod sockets;
 pub mod token;
 
 pub mod admin;
@@ -36,7 +37,7 @@ pub mod view;
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use axum::http::HeaderValue;
 use banter_chat::Chat;
@@ -70,6 +71,8 @@ pub struct Parts {
     /// Clock and randomness.
     pub senses: Senses,
     limits: limits::Limits,
+    /// Set when the server listens.
+    sockets: OnceLock<Arc<sockets::Sockets>>,
     matcher: matcher::Matcher,
     request_ids: RequestIds,
     document: OnceLock<Bytes>,
@@ -109,12 +112,23 @@ impl Edge {
             connections: Arc::new(connections::Connections::new(senses.clone())),
             metrics,
             limits: limits::Limits::new(settings.rate_limit),
+            sockets: OnceLock::new(),
             matcher: matcher::Matcher::new(routes),
             request_ids: RequestIds { process: senses.bytes::<4>()?, count: AtomicU32::new(0) },
             document: OnceLock::new(),
             senses,
             settings,
         })))
+    }
+
+    /// Without keeping the parts alive.
+    fn downgrade(&self) -> Weak<Parts> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// The edge again, if its parts are still there.
+    fn upgrade(parts: &Weak<Parts>) -> Option<Self> {
+        parts.upgrade().map(Self)
     }
 
     /// The OpenAPI document as bytes, made when first asked for. Errors: it cannot be written.

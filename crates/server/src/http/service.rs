@@ -70,8 +70,10 @@ async fn metrics(State(edge): State<Edge>) -> Result<Response, ApiError> {
             None
         }
     };
-    let text =
-        edge.metrics.text(edge.connections.open(), gauges).map_err(|error| ApiError::Fault(error.to_string()))?;
+    let text = edge
+        .metrics
+        .text((edge.connections.open(), edge.sockets.get().map_or(0, |sockets| sockets.open())), gauges)
+        .map_err(|error| ApiError::Fault(error.to_string()))?;
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
     Ok(response)

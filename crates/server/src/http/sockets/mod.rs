@@ -1,0 +1,181 @@
+//! Real time over Socket.IO (realtime.md), on the same port as everything else.
+//!
+//! [`registry`] knows who listens to what, [`talk`] hears what clients say, [`deliver`] reads the
+//! outbox and tells those who listen. Who hears what is decided where everything is decided: in the
+//! domain, from facts of the database.
+
+mod deliver;
+mod line;
+mod registry;
+mod talk;
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use banter_chat::{App, Ears, TokenHash};
+use banter_domain::id::{ObjectId, RoomId};
+use banter_domain::user::Profile;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use serde::Serialize;
+use serde_json::json;
+use socketioxide::SocketIo;
+use tokio::sync::Notify;
+
+use self::line::{Line, Payload};
+use self::registry::Registry;
+use self::talk::Talk;
+use super::connections::Connection;
+use super::view::user::ShortUser;
+use super::{Edge, cors};
+
+/// Where the library answers.
+const PATH: &str = "/socket.io";
+/// A socket on which nobody said who he is stays open so long.
+const ANONYMOUS: Duration = Duration::from_secs(60);
+
+type Serve = Box<dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
+
+/// Everything about sockets.
+pub(crate) struct Sockets {
+    serve: Serve,
+    registry: Mutex<Registry>,
+    /// By the library's own ids.
+    talks: Mutex<HashMap<String, Arc<Talk>>>,
+    /// Apps that are followed, and where to go on in each one's outbox.
+    followed: Mutex<HashMap<i64, (Arc<App>, ObjectId)>>,
+    /// Apps with news.
+    news: Mutex<HashSet<i64>>,
+    wake: Notify,
+}
+
+/// Is this a request for the sockets?
+pub(crate) fn is_for_sockets(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Sockets {
+    /// The sockets of a server, ready to be asked.
+    pub(crate) fn over(edge: &Edge) -> Arc<Self> {
+        let settings = &edge.settings;
+        let (service, io) = SocketIo::builder()
+            .req_path(PATH)
+            .max_buffer_size(settings.socket_queue)
+            .max_payload(settings.socket_packet_limit as u64)
+            .ws_max_message_size(settings.socket_packet_limit)
+            .ws_max_frame_size(settings.socket_packet_limit)
+            .ws_read_buffer_size(4096)
+            .ping_interval(Duration::from_secs(25))
+            .ping_timeout(Duration::from_secs(20))
+            .build_svc();
+        let serve: Serve = Box::new(move |request| {
+            let answer = Service::call(&service, request);
+            Box::pin(async move {
+                match answer.await {
+                    Ok(response) => response.map(Body::new),
+                    Err(never) => match never {},
+                }
+            })
+        });
+        let sockets = Arc::new(Self {
+            serve,
+            registry: Mutex::default(),
+            talks: Mutex::default(),
+            followed: Mutex::default(),
+            news: Mutex::default(),
+            wake: Notify::new(),
+        });
+        talk::attach(&io, edge, &sockets);
+        edge.chat.heard_by(sockets.clone());
+        sockets
+    }
+
+    /// Answers a request for the sockets.
+    pub(crate) async fn answer(&self, connection: &Arc<Connection>, mut request: Request<Incoming>) -> Response {
+        // Which of the library's sockets moves to this connection, if one does.
+        let query = request.uri().query().unwrap_or_default();
+        let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        if value("transport") == Some("websocket")
+            && let Some(talk) = value("sid").and_then(|sid| locked(&self.talks).get(sid).cloned())
+        {
+            talk.moved_to(connection.clone());
+        }
+        request.extensions_mut().insert(connection.clone());
+        let mut response = (self.serve)(request).await;
+        cors::open(response.headers_mut());
+        response
+    }
+
+    /// Tells those who listen, until the task is ended.
+    pub(crate) async fn deliver(self: Arc<Self>, edge: Edge) {
+        deliver::run(&self, &edge).await;
+    }
+
+    /// Ends all sockets.
+    pub(crate) fn close(&self) {
+        for line in self.registry().all() {
+            line.cut();
+        }
+    }
+
+    /// How many sockets are open.
+    pub(crate) fn open(&self) -> usize {
+        self.registry().len()
+    }
+
+    /// Tells the others in a room that somebody types. Called while the room is locked.
+    fn typing(&self, app: i64, room: &RoomId, typist: &Profile, text: &str) {
+        let payload = json!({
+            "room": room.as_str(), "sender": typist.id.as_str(), "senderInfo": ShortUser::of(typist), "message": text,
+        });
+        let others = self.registry().of_room(app, room, Some(&typist.id));
+        tell(others, "typing", &payload);
+    }
+
+    /// From now on an app's outbox is read.
+    fn follow(&self, edge: &Edge, app: &Arc<App>) {
+        let mut followed = locked(&self.followed);
+        followed.entry(app.number).or_insert_with(|| (app.clone(), edge.chat.outbox_end(app.number)));
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        locked(&self.registry)
+    }
+}
+
+impl Ears for Sockets {
+    fn news(&self, app: i64) {
+        if locked(&self.followed).contains_key(&app) {
+            locked(&self.news).insert(app);
+            self.wake.notify_one();
+        }
+    }
+
+    fn revoked(&self, app: i64, tokens: &[TokenHash]) {
+        let ended = self.registry().revoke(app, tokens);
+        for line in ended {
+            line.cut();
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells some sockets of one event, written once for all.
+fn tell<T: Serialize + ?Sized>(lines: Vec<Arc<dyn Line>>, event: &str, payload: &T) {
+    if lines.is_empty() {
+        return;
+    }
+    match Payload::of(payload) {
+        Ok(payload) => lines.iter().for_each(|line| line.tell(event, &payload)),
+        Err(error) => tracing::error!(%error, event, "an event cannot be written"),
+    }
+}

@@ -1,0 +1,339 @@
+//! What clients say (realtime.md 2 to 5). Each socket is listened to in order; what it says is done
+//! as the same act over REST would be.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use banter_chat::{App, Caller, TokenHash, Who};
+use banter_domain::id::{RoomId, UserId};
+use banter_domain::moderation::Act;
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde_json::{Value, json};
+use socketioxide::SocketIo;
+use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
+
+use super::line::{Payload, SocketIoLine};
+use super::registry::{Identity, SocketId};
+use super::{Sockets, locked};
+use crate::errors::{ApiError, rows};
+use crate::http::Edge;
+use crate::http::connections::Connection;
+use crate::http::view::message::MessageView;
+use crate::http::view::user::FullUser;
+use crate::http::{limits_of_fields, messages};
+
+/// So many things a client may have said that nobody has listened to yet.
+const PATIENCE: usize = 64;
+/// Of one room, so rarely is it heard that somebody types.
+const TYPING_EVERY: Duration = Duration::from_secs(1);
+/// So many rooms are remembered for that.
+const TYPED_ROOMS: usize = 64;
+
+/// The arguments of an event, however many there are.
+#[derive(Debug, Default)]
+struct Arguments(Vec<Value>);
+
+impl<'de> Deserialize<'de> for Arguments {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Arguments;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("arguments")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Arguments, A::Error> {
+                let mut all = Vec::new();
+                while let Some(one) = seq.next_element()? {
+                    all.push(one);
+                }
+                Ok(Arguments(all))
+            }
+        }
+        // The library hands all arguments to what asks for a tuple, and the first one to all else.
+        deserializer.deserialize_tuple(usize::MAX, All)
+    }
+}
+
+/// Something a client said.
+struct Said {
+    event: String,
+    arguments: Vec<Value>,
+    ack: AckSender,
+}
+
+/// One client's side of the talk.
+pub(super) struct Talk {
+    edge: Edge,
+    sockets: Arc<Sockets>,
+    id: SocketId,
+    line: Arc<SocketIoLine>,
+    heard: Mutex<Heard>,
+}
+
+#[derive(Default)]
+struct Heard {
+    waiting: VecDeque<Said>,
+    /// Somebody is listening.
+    busy: bool,
+    typed: HashMap<RoomId, Duration>,
+}
+
+/// Listens to every socket that opens.
+pub(super) fn attach(io: &SocketIo, edge: &Edge, sockets: &Arc<Sockets>) {
+    // The server's parts outlive its sockets, but must not be kept alive by the library.
+    let (edge, sockets) = (edge.downgrade(), Arc::downgrade(sockets));
+    io.ns("/", async move |socket: SocketRef| opened(&socket, &edge, &sockets));
+}
+
+fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<Sockets>) {
+    let connection = socket.req_parts().extensions.get::<Arc<Connection>>().cloned();
+    let (Some(edge), Some(sockets), Some(connection)) = (Edge::upgrade(edge), sockets.upgrade(), connection) else {
+        return;
+    };
+    let line = Arc::new(SocketIoLine::new(socket.clone(), connection, edge.metrics.socket_overflows()));
+    let id = sockets.registry().open(line.clone(), (edge.senses.elapsed)());
+    let sid = socket.id.to_string();
+    let talk = Arc::new(Talk { edge, sockets: sockets.clone(), id, line, heard: Mutex::default() });
+    // The library's socket must not keep alive what keeps it alive.
+    let listening = Arc::downgrade(&talk);
+    locked(&sockets.talks).insert(sid.clone(), talk);
+    socket.on_fallback(move |Event(event): Event, arguments: TryData<Arguments>, ack: AckSender| {
+        // Called in the order in which things were said; what takes time is done elsewhere.
+        if let Some(talk) = listening.upgrade() {
+            Talk::hear(&talk, Said { event, arguments: arguments.0.unwrap_or_default().0, ack });
+        }
+        std::future::ready(())
+    });
+    let sockets = Arc::downgrade(&sockets);
+    socket.on_disconnect(move || {
+        if let Some(sockets) = sockets.upgrade() {
+            sockets.registry().close(id);
+            locked(&sockets.talks).remove(&sid);
+        }
+        std::future::ready(())
+    });
+}
+
+impl Talk {
+    /// The client went on to another connection.
+    pub(super) fn moved_to(&self, connection: Arc<Connection>) {
+        self.line.moved_to(connection);
+    }
+
+    fn hear(talk: &Arc<Self>, said: Said) {
+        let mut heard = locked(&talk.heard);
+        if heard.waiting.len() >= PATIENCE {
+            drop(heard);
+            talk.refuse(said.ack, &ApiError::RateLimited(1), Act::Look);
+            return;
+        }
+        heard.waiting.push_back(said);
+        if !std::mem::replace(&mut heard.busy, true) {
+            tokio::spawn(talk.clone().listen());
+        }
+    }
+
+    async fn listen(self: Arc<Self>) {
+        loop {
+            let said = {
+                let mut heard = locked(&self.heard);
+                let said = heard.waiting.pop_front();
+                heard.busy = said.is_some();
+                said
+            };
+            let Some(said) = said else { return };
+            self.understand(said).await;
+        }
+    }
+
+    async fn understand(&self, Said { event, arguments, ack }: Said) {
+        match event.as_str() {
+            "conf" => self.conf(&arguments, ack),
+            "auth" | "auth2" => match self.enter(&arguments).await {
+                Ok(shown) => self.answer(ack, &shown),
+                Err(error) => self.refuse(ack, &error, Act::MindOwn),
+            },
+            "chat message" => match self.message(arguments).await {
+                Ok(shown) => self.answer(ack, &shown),
+                Err(error) => self.refuse(ack, &error, Act::Send),
+            },
+            "typing" => match self.typing(arguments).await {
+                Ok(()) => self.answer(ack, &json!({})),
+                Err(error) => self.refuse(ack, &error, Act::Type),
+            },
+            _ => match self.caller() {
+                Ok(_) => self.refuse(ack, &rows::NOT_FOUND.into(), Act::Look),
+                Err(error) => self.refuse(ack, &error, Act::Look),
+            },
+        }
+    }
+
+    fn answer<T: Serialize + ?Sized>(&self, ack: AckSender, result: &T) {
+        self.acknowledge(
+            ack,
+            &json!({ "RC": 0, "RM": "OK", "result": serde_json::to_value(result).unwrap_or_default() }),
+        );
+    }
+
+    /// What REST would answer. On a socket a refusal reaches nobody but who asked for an acknowledgement.
+    fn refuse(&self, ack: AckSender, error: &ApiError, act: Act) {
+        let (row, body) = error.told(act);
+        if let Some(fault) = error.fault() {
+            tracing::error!(?act, fault, "something said over a socket failed");
+        }
+        if row.status == 403 {
+            self.edge.metrics.refused(row.code);
+        }
+        self.acknowledge(ack, &body);
+    }
+
+    fn acknowledge(&self, ack: AckSender, body: &Value) {
+        match Payload::of(body) {
+            Ok(payload) => self.line.acknowledge(ack, &payload),
+            Err(error) => tracing::error!(%error, "an acknowledgement cannot be written"),
+        }
+    }
+
+    /// `conf {encoding}`: `base64` from now on, or plain JSON.
+    fn conf(&self, arguments: &[Value], ack: AckSender) {
+        let wanted = arguments.first().and_then(|options| options.get("encoding")).and_then(Value::as_str);
+        let base64 = wanted == Some("base64");
+        self.line.encode(base64);
+        self.answer(ack, &json!({ "encoding": if base64 { "base64" } else { "json" } }));
+    }
+
+    /// `auth2(token, headers or device)`: who it is. A failure leaves the socket open, and deaf: a
+    /// client that is sent away comes back at once, for ever (realtime.md 7).
+    async fn enter(&self, arguments: &[Value]) -> Result<Value, ApiError> {
+        let now = (self.edge.senses.elapsed)();
+        self.sockets.registry().forget(self.id, now);
+        let peer = self.line.peer();
+        self.edge.limits.may_try(peer, now)?;
+        let entered = self.prove(arguments).await;
+        if entered.as_ref().is_err_and(|error| error.row(Act::MindOwn).status < 500) {
+            self.edge.limits.failed(peer, now);
+        }
+        let (app, user, token) = entered?;
+        let who = Who::User { id: user.clone(), token };
+        let account = self.edge.chat.log_in(&Caller { app: app.clone(), who, address: Some(peer) }).await?;
+        // From here on whatever happens to his rooms or his token reaches his place in the registry.
+        self.sockets.follow(&self.edge, &app);
+        let number = app.number;
+        let shown = serde_json::to_value(FullUser::of(&app.id, &account)).unwrap_or_default();
+        self.sockets.registry().enter(self.id, Identity { app, user: user.clone(), token, expires_ms: i64::MAX });
+        let heard = self.edge.chat.rooms_heard(number, &user, &token).await;
+        let (expires_ms, rooms) = match heard {
+            Ok(Some(heard)) => heard,
+            Ok(None) => return Err(self.left(rows::INVALID_TOKEN.into())),
+            Err(error) => return Err(self.left(error.into())),
+        };
+        let hears = self.sockets.registry().hear(self.id, token, expires_ms, rooms);
+        if hears { Ok(shown) } else { Err(self.left(rows::INVALID_TOKEN.into())) }
+    }
+
+    fn left(&self, error: ApiError) -> ApiError {
+        self.sockets.registry().forget(self.id, (self.edge.senses.elapsed)());
+        error
+    }
+
+    /// Finds out who shows this token. The client key may stand in either spelling; without one the app
+    /// is the one whose user has the token.
+    async fn prove(&self, arguments: &[Value]) -> Result<(Arc<App>, UserId, TokenHash), ApiError> {
+        let token = arguments.first().and_then(Value::as_str).unwrap_or_default().trim();
+        let token = match token.split_at_checked(7) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer ") => rest.trim_start(),
+            _ => token,
+        };
+        if token.is_empty() {
+            return Err(rows::INVALID_TOKEN.into());
+        }
+        let headers = arguments.get(1).and_then(Value::as_object);
+        let is_key = |name: &str| name.eq_ignore_ascii_case("IM-CLIENT-KEY") || name.eq_ignore_ascii_case("CLIENT_KEY");
+        let key = headers.and_then(|headers| headers.iter().find(|(name, _)| is_key(name))?.1.as_str());
+        let apps = match key {
+            Some(key) => vec![self.edge.chat.app_of_client_key(key).await?.ok_or(rows::INVALID_CLIENT_KEY)?],
+            None => self.edge.chat.apps().await?.into_iter().map(Arc::new).collect(),
+        };
+        for app in apps {
+            if let Some((user, token)) = self.edge.chat.user_of_token(&app, token).await? {
+                return Ok((app, user, token));
+            }
+        }
+        Err(rows::INVALID_TOKEN.into())
+    }
+
+    /// Who acts, once he hears.
+    fn caller(&self) -> Result<Caller, ApiError> {
+        let identity = self.sockets.registry().identity(self.id).ok_or(rows::INVALID_TOKEN)?;
+        let who = Who::User { id: identity.user, token: identity.token };
+        Ok(Caller { app: identity.app, who, address: Some(self.line.peer()) })
+    }
+
+    /// `chat message`: as `POST /rooms/{id}/message`; the room stands in the message.
+    async fn message(&self, arguments: Vec<Value>) -> Result<Value, ApiError> {
+        let caller = self.caller()?;
+        let Some(Value::Object(mut fields)) = arguments.into_iter().next() else {
+            return Err(rows::INVALID_MESSAGE_FORMAT.into());
+        };
+        let room = match fields.remove("room") {
+            Some(Value::String(room)) => RoomId::parse(room)?,
+            _ => return Err(rows::INVALID_MESSAGE_FORMAT.into()),
+        };
+        let message = messages::say(&self.edge, &caller, &room, fields).await?;
+        Ok(serde_json::to_value(MessageView::of(&caller.app.id, &message)).unwrap_or_default())
+    }
+
+    /// `typing`: a room, or a room and a text, or an object of both.
+    async fn typing(&self, arguments: Vec<Value>) -> Result<(), ApiError> {
+        let caller = self.caller()?;
+        let mut arguments = arguments.into_iter();
+        let (room, text) = match (arguments.next(), arguments.next()) {
+            (Some(Value::String(room)), text) => (room, text),
+            (Some(Value::Object(mut fields)), _) => match fields.remove("room") {
+                Some(Value::String(room)) => (room, fields.remove("message")),
+                _ => return Err(rows::INVALID_MESSAGE_FORMAT.into()),
+            },
+            _ => return Err(rows::INVALID_MESSAGE_FORMAT.into()),
+        };
+        let room = RoomId::parse(room)?;
+        if !self.may_type(&room) {
+            return Ok(());
+        }
+        let text = text.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+        typing(&self.edge, &self.sockets, &caller, &room, text).await
+    }
+
+    /// Was it long enough ago that he was heard typing there?
+    fn may_type(&self, room: &RoomId) -> bool {
+        let now = (self.edge.senses.elapsed)();
+        let mut heard = locked(&self.heard);
+        if heard.typed.get(room).is_some_and(|last| now.saturating_sub(*last) < TYPING_EVERY) {
+            return false;
+        }
+        if heard.typed.len() >= TYPED_ROOMS {
+            heard.typed.clear();
+        }
+        heard.typed.insert(room.clone(), now);
+        true
+    }
+}
+
+/// Somebody types: the others in the room are told, if he may.
+pub(super) async fn typing(
+    edge: &Edge,
+    sockets: &Sockets,
+    caller: &Caller,
+    room: &RoomId,
+    text: String,
+) -> Result<(), ApiError> {
+    if !limits_of_fields::fits(&text, limits_of_fields::MESSAGE) {
+        return Err(rows::INVALID_MESSAGE_FORMAT.into());
+    }
+    let app = caller.app.number;
+    Ok(edge.chat.typing(caller, room, |typist| sockets.typing(app, room, typist, &text)).await?)
+}
