@@ -18,7 +18,7 @@ help: ## Says what can be made.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 test: lint deny binaries ## Everything: format, lints, all tests over both stores, races, crashes.
-	scripts/with-postgres $(MAKE) --no-print-directory tests
+	scripts/with-clients scripts/with-postgres $(MAKE) --no-print-directory tests
 
 lint: ## Format and lints alone.
 	$(CARGO) fmt --all --check
@@ -35,7 +35,8 @@ binaries:
 	@mkdir -p $(dir $(SABOTAGED)) && cp -f $(BIN) $(SABOTAGED)
 	$(CARGO) build --release --locked -p banter-server
 
-# Inside scripts/with-postgres: BANTER_TEST_POSTGRES names the server.
+# Inside scripts/with-clients and scripts/with-postgres: BANTER_TEST_CLIENTS names the clients' folder,
+# BANTER_TEST_POSTGRES the server.
 tests:
 	BANTER_TEST_ALL=1 BANTER_RACES=$(RACES) BANTER_CRASHES=$(CRASHES) $(CARGO) test --workspace --locked --no-fail-fast
 

@@ -186,9 +186,7 @@ impl Chat {
         let read = |hash: &String| blake3::Hash::from_hex(hash).ok().map(|hash| TokenHash(*hash.as_bytes()));
         let hashes: Vec<TokenHash> = hashes.iter().filter_map(read).collect();
         self.access.forget_tokens(app, &hashes);
-        if let Some(ears) = self.ears.get() {
-            ears.revoked(app, &hashes);
-        }
+        self.each_ear(|ears| ears.revoked(app, &hashes));
     }
 
     fn keyed(&self, what: &str, secret: &str) -> blake3::Hash {

@@ -22,7 +22,7 @@ mod search;
 mod users;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, RwLock, Weak};
 
 pub use access::{App, Caller, TokenHash, Who};
 use banter_domain::id::{ObjectId, ObjectIds, RoomId};
@@ -80,7 +80,7 @@ pub struct Chat {
     options: Options,
     kept: Kept,
     outbox: outbox::Outbox,
-    ears: OnceLock<Arc<dyn Ears>>,
+    ears: RwLock<Vec<Weak<dyn Ears>>>,
     access: access::Cache,
     /// Sensitive words by app: their configuration as text, and what is built from it.
     words: RwLock<HashMap<i64, (String, Arc<WordFilter>)>>,
@@ -97,7 +97,7 @@ impl Chat {
             kept: Kept::new(if alone && options.keep_answers { options.kept_bytes } else { 0 }),
             access: access::Cache::new(alone),
             outbox: outbox::Outbox::default(),
-            ears: OnceLock::new(),
+            ears: RwLock::default(),
             ids: ObjectIds::new(process),
             words: RwLock::default(),
             refusals: Mutex::default(),

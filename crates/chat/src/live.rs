@@ -1,10 +1,11 @@
 //! What one does over a socket only: coming, and typing.
 
 use banter_domain::id::RoomId;
-use banter_domain::moderation::{Act, Denied};
+use banter_domain::moderation::Act;
 use banter_domain::user::Profile;
 
 use crate::kept::Shown;
+use crate::messages::Speaker;
 use crate::users::Account;
 use crate::{Caller, Chat, Error, Result};
 
@@ -28,11 +29,10 @@ impl Chat {
     /// ban or block was acknowledged nobody is told. Errors: [`Error::NoRoom`], refusals.
     pub async fn typing(&self, caller: &Caller, room: &RoomId, tell: impl FnOnce(&Profile) + Send) -> Result<()> {
         let mut open = self.begin(caller).await?;
-        let Some(entered) = &open.entered else { return Err(Denied::NotPermitted(Act::Type).into()) };
-        let profile = entered.user.profile.clone();
+        let Speaker { user: typist, actor, .. } = open.speaker(None, false).await?;
         let room = open.lock_room(room).await?;
-        open.judge(Act::Type, &room).await?;
-        tell(&profile);
+        open.judge_as(Act::Type, &room, &typist.profile.id, actor, false).await?;
+        tell(&typist.profile);
         Ok(())
     }
 }

@@ -214,8 +214,6 @@ impl Drop for Told<'_> {
         let Some(first) = self.first else { return };
         self.chat.outbox.end(self.app, first);
         // Also after one that left nothing: others may have waited behind it.
-        if let Some(ears) = self.chat.ears.get() {
-            ears.news(self.app);
-        }
+        self.chat.each_ear(|ears| ears.news(self.app));
     }
 }

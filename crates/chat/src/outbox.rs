@@ -6,7 +6,7 @@
 //! may be there already, but something before it is yet to come.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, Weak};
 
 use banter_domain::id::{ObjectId, ObjectIds, RoomId, UserId};
 use banter_domain::message::Message;
@@ -106,9 +106,16 @@ impl Outbox {
 }
 
 impl Chat {
-    /// Names who is told at once of news and revocations. The first one given stays.
-    pub fn heard_by(&self, ears: std::sync::Arc<dyn Ears>) -> bool {
-        self.ears.set(ears).is_ok()
+    /// Names somebody who is told at once of news and revocations, as long as he is there.
+    pub fn heard_by(&self, ears: Weak<dyn Ears>) {
+        let mut all = self.ears.write().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|ears| ears.strong_count() > 0);
+        all.push(ears);
+    }
+
+    pub(crate) fn each_ear(&self, tell: impl Fn(&dyn Ears)) {
+        let all = self.ears.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter_map(Weak::upgrade).for_each(|ears| tell(&*ears));
     }
 
     /// Where the outbox of an app ends for now: what happens from here on has this id or a later one.

@@ -289,6 +289,7 @@ fn r07_a_block_stops_what_reaches_the_other_and_nothing_else() {
         Act::SetOwnProperty,
         Act::SetOthersProperty,
         Act::Send,
+        Act::Type,
         Act::Edit,
         Act::DeleteMessages,
         Act::Pin,
@@ -503,7 +504,7 @@ fn r28_members_are_removed_by_superusers_and_leave_by_themselves() {
 
 #[test]
 fn a_freeze_stops_words_and_comers_and_lets_the_rest_be() {
-    let stops = [Act::Invite, Act::Join, Act::Send, Act::React, Act::Edit];
+    let stops = [Act::Invite, Act::Join, Act::Send, Act::React, Act::Edit, Act::Type];
     let stops_members = [Act::UpdateRoom, Act::SetOwnProperty];
     for act in Act::ALL {
         let expected = match act {
@@ -529,7 +530,7 @@ fn a_freeze_stops_words_and_comers_and_lets_the_rest_be() {
 /// Who may do what where nothing stands against him. `+` may, `m` is told that he is not a member,
 /// `p` that he is not permitted. In an owned group: a stranger, a member, a manager, the owner, an
 /// owner who is not a member. In a group without owner, and in a direct room: a stranger, a member.
-const RIGHTS: [(Act, &str, &str, &str); 32] = [
+const RIGHTS: [(Act, &str, &str, &str); 33] = [
     (Act::Look, "+++++", "++", "++"),
     (Act::Operate, "ppppp", "pp", "pp"),
     (Act::MindOwn, "+++++", "++", "++"),
@@ -562,6 +563,7 @@ const RIGHTS: [(Act, &str, &str, &str); 32] = [
     (Act::Pin, "pp+++", "pp", "pp"),
     (Act::React, "m+++m", "m+", "m+"),
     (Act::MarkRead, "m+++m", "m+", "m+"),
+    (Act::Type, "m+++m", "m+", "m+"),
 ];
 
 #[test]

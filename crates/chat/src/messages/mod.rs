@@ -9,6 +9,7 @@ mod send;
 use banter_domain::id::{ObjectId, UserId};
 pub use batch::{Batch, BatchDone, Para};
 pub use delete::Deleted;
+pub(crate) use send::Speaker;
 use serde_json::{Map, Value};
 
 /// What somebody wants to say.

@@ -107,6 +107,28 @@ pub fn routes() -> Vec<Route> {
             )
             .example(sample::answer(&json!({"client": "aaa", "lastRead": "610aafe20000000000000001", "badge": 0})))
             .errors(&[rows::NOT_ROOM_MEMBER, rows::MESSAGE_NOT_FOUND, rows::ROOM_NOT_FOUND]),
+        Route::new(Act::Type, Method::POST, "/rooms/{id}/typing", typing)
+            .tag("Members")
+            .summary("Show that one is typing")
+            .text("The others in the room hear `typing` on their sockets; nothing is stored.")
+            .param(Param::path("id", "Which room"))
+            .body(Shape::object("TypingNow").field("message", Kind::Text, "What stands there so far"))
+            .body_example(json!({"message": "hel"}))
+            .answer(
+                Shape::object("Typing")
+                    .required("room", Kind::Id, "Where")
+                    .required("sender", Kind::Id, "Who")
+                    .required("message", Kind::Text, "What stands there so far"),
+            )
+            .example(sample::answer(&json!({"message": "hel", "room": "demo-room", "sender": "aaa"})))
+            .errors(&[
+                rows::INVALID_MESSAGE_FORMAT,
+                rows::NOT_ROOM_MEMBER,
+                rows::USER_BANNED,
+                rows::USER_BLOCKED,
+                rows::ROOM_FROZEN,
+                rows::ROOM_NOT_FOUND,
+            ]),
         of_room(Route::new(Act::Join, Method::POST, "/rooms/{id}/join", join))
             .summary("Join a room")
             .body(Shape::object("Joining").field("systemMessage", Kind::Flag, "Write into the room who came in; default false"))
@@ -209,6 +231,25 @@ async fn set_property(
 #[derive(Deserialize)]
 struct LastRead {
     message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TypingNow {
+    #[serde(default)]
+    message: Option<String>,
+}
+
+/// `POST /rooms/{id}/typing`
+async fn typing(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(room): Path<RoomId>,
+    Body(body): Body<TypingNow>,
+) -> Result<Response, ApiError> {
+    let text = body.message.unwrap_or_default();
+    super::sockets::typing(&edge, &caller, &room, text.clone()).await?;
+    let typed = json!({"message": text, "room": room.as_str(), "sender": caller.user().as_str()});
+    Ok(Answer(typed).into_response())
 }
 
 /// `PUT /rooms/{id}/lastRead`

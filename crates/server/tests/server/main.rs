@@ -8,6 +8,7 @@ mod common;
 mod host;
 mod shape;
 mod sight;
+mod socket;
 
 /// Writes a test once and runs it over every store.
 macro_rules! each_store {
@@ -42,5 +43,6 @@ mod pages;
 mod rooms;
 mod rulings;
 mod search;
+mod sockets;
 mod tidy;
 mod users;

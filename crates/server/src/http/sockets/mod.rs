@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use banter_chat::{App, Ears, TokenHash};
+use banter_chat::{App, Caller, Ears, TokenHash};
 use banter_domain::id::{ObjectId, RoomId};
 use banter_domain::user::Profile;
 use hyper::Request;
@@ -33,7 +33,8 @@ use self::registry::Registry;
 use self::talk::Talk;
 use super::connections::Connection;
 use super::view::user::ShortUser;
-use super::{Edge, cors};
+use super::{Edge, cors, limits_of_fields};
+use crate::errors::{ApiError, rows};
 
 /// Where the library answers.
 const PATH: &str = "/socket.io";
@@ -92,7 +93,8 @@ impl Sockets {
             wake: Notify::new(),
         });
         talk::attach(&io, edge, &sockets);
-        edge.chat.heard_by(sockets.clone());
+        let ears: Arc<dyn Ears> = sockets.clone();
+        edge.chat.heard_by(Arc::downgrade(&ears));
         sockets
     }
 
@@ -147,6 +149,21 @@ impl Sockets {
     fn registry(&self) -> MutexGuard<'_, Registry> {
         locked(&self.registry)
     }
+}
+
+/// Somebody types: the others in the room are told, if he may. Errors: [`rows::INVALID_MESSAGE_FORMAT`]
+/// for a text that is too long, refusals.
+pub(crate) async fn typing(edge: &Edge, caller: &Caller, room: &RoomId, text: String) -> Result<(), ApiError> {
+    if !limits_of_fields::fits(&text, limits_of_fields::MESSAGE) {
+        return Err(rows::INVALID_MESSAGE_FORMAT.into());
+    }
+    let app = caller.app.number;
+    let tell = |typist: &Profile| {
+        if let Some(sockets) = edge.sockets.get() {
+            sockets.typing(app, room, typist, &text);
+        }
+    };
+    Ok(edge.chat.typing(caller, room, tell).await?)
 }
 
 impl Ears for Sockets {

@@ -21,9 +21,9 @@ use super::{Sockets, locked};
 use crate::errors::{ApiError, rows};
 use crate::http::Edge;
 use crate::http::connections::Connection;
+use crate::http::messages;
 use crate::http::view::message::MessageView;
 use crate::http::view::user::FullUser;
-use crate::http::{limits_of_fields, messages};
 
 /// So many things a client may have said that nobody has listened to yet.
 const PATIENCE: usize = 64;
@@ -305,7 +305,7 @@ impl Talk {
             return Ok(());
         }
         let text = text.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-        typing(&self.edge, &self.sockets, &caller, &room, text).await
+        super::typing(&self.edge, &caller, &room, text).await
     }
 
     /// Was it long enough ago that he was heard typing there?
@@ -321,19 +321,4 @@ impl Talk {
         heard.typed.insert(room.clone(), now);
         true
     }
-}
-
-/// Somebody types: the others in the room are told, if he may.
-pub(super) async fn typing(
-    edge: &Edge,
-    sockets: &Sockets,
-    caller: &Caller,
-    room: &RoomId,
-    text: String,
-) -> Result<(), ApiError> {
-    if !limits_of_fields::fits(&text, limits_of_fields::MESSAGE) {
-        return Err(rows::INVALID_MESSAGE_FORMAT.into());
-    }
-    let app = caller.app.number;
-    Ok(edge.chat.typing(caller, room, |typist| sockets.typing(app, room, typist, &text)).await?)
 }
