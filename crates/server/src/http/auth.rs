@@ -76,7 +76,6 @@ pub(crate) async fn caller(
         (None, Auth::ApiKey) => return Err(not_the_platform(edge, route, &shown).await?),
         (None, Auth::Client | Auth::Either | Auth::Public) => user(edge, &shown).await?,
     };
-    connection.belongs_to(app.number);
     let address = address(edge, headers, connection);
     Ok(Some(Caller { app, who, address: Some(address) }))
 }

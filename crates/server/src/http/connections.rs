@@ -1,6 +1,6 @@
 //! Who is connected: open connections in all and by app, and the last hour's peak.
 //!
-//! A connection is nobody's until a request on it has shown good credentials.
+//! A connection counts for an app when it is a socket on which somebody of that app said who he is.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -202,7 +202,7 @@ impl Connection {
         self.too_slow.load(Ordering::Relaxed) && self.speaking.load(Ordering::Relaxed)
     }
 
-    /// A request on it has shown credentials of this app; the first one decides.
+    /// Somebody of this app has said on this socket who he is; the first one decides.
     pub(crate) fn belongs_to(&self, app: i64) {
         if self.app.load(Ordering::Relaxed) == NOBODY
             && self.app.compare_exchange(NOBODY, app, Ordering::Relaxed, Ordering::Relaxed).is_ok()

@@ -70,6 +70,19 @@ each_store! {
         assert_eq!(messages(&socket.heard_until_now(&house, &ann).await), [""; 0]);
     }
 
+    async fn open_sockets_are_counted_for_their_app(house: House) {
+        let [ann, bob, _] = den(&house).await;
+        let count = async || house.platform().get("/admin/connection-count").await.expect_ok()["count"].clone();
+        assert_eq!(count().await, 0, "requests are no sockets");
+        let Some(one) = house.listens(&ann).await else { return };
+        let two = house.listens(&bob).await.unwrap();
+        assert_eq!(count().await, 2);
+        let peak = house.platform().get("/admin/stats").await.expect_ok()["peakConnectionCount"].clone();
+        assert_eq!(peak, 2);
+        drop((one, two));
+        tokio::time::timeout(Duration::from_secs(20), async { while count().await != 0 {} }).await.expect("they are gone");
+    }
+
     async fn another_version_of_the_protocol_is_refused(house: House) {
         let answer = house.http().get(format!("{}/socket.io/?EIO=3&transport=polling", house.base())).send().await.unwrap();
         assert_eq!(answer.status(), 400);

@@ -2,7 +2,7 @@
 //! replace the one behind it without anything else noticing.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use base64::Engine;
@@ -44,11 +44,16 @@ impl Payload {
     }
 }
 
+/// No app has this number.
+const NOBODYS: i64 = -1;
+
 /// A socket of the library's.
 pub(super) struct SocketIoLine {
     socket: SocketRef,
     /// The connection it lives on; a client that began with polling moves to another one.
     connection: Mutex<Arc<Connection>>,
+    /// Whose app it is counted for; [`NOBODYS`] before somebody said who he is.
+    app: AtomicI64,
     /// The client asked for base64 (`conf`).
     base64: AtomicBool,
     /// Counts those that were cut off because they did not keep up.
@@ -57,11 +62,22 @@ pub(super) struct SocketIoLine {
 
 impl SocketIoLine {
     pub(super) fn new(socket: SocketRef, connection: Arc<Connection>, overflows: Counter) -> Self {
-        Self { socket, connection: Mutex::new(connection), base64: AtomicBool::new(false), overflows }
+        let (app, base64) = (AtomicI64::new(NOBODYS), AtomicBool::new(false));
+        Self { socket, connection: Mutex::new(connection), app, base64, overflows }
+    }
+
+    /// Somebody of this app has said who he is.
+    pub(super) fn belongs_to(&self, app: i64) {
+        self.app.store(app, Ordering::Relaxed);
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).belongs_to(app);
     }
 
     /// The client went on to another connection.
     pub(super) fn moved_to(&self, connection: Arc<Connection>) {
+        match self.app.load(Ordering::Relaxed) {
+            NOBODYS => {}
+            app => connection.belongs_to(app),
+        }
         *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
     }
 

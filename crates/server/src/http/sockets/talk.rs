@@ -233,6 +233,9 @@ impl Talk {
             Err(error) => return Err(self.left(error.into())),
         };
         let hears = self.sockets.registry().hear(self.id, token, expires_ms, rooms);
+        if hears {
+            self.line.belongs_to(number);
+        }
         if hears { Ok(shown) } else { Err(self.left(rows::INVALID_TOKEN.into())) }
     }
 

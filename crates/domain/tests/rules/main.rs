@@ -4,156 +4,15 @@
 //! enough to go through all of them.
 #![cfg(test)]
 
-use banter_domain::id::{Pair, RoomId, UserId};
+mod moments;
+mod rights;
+
 use banter_domain::moderation::{
-    Act, Actor, Denied, Facts, Frozen, Target, decide, may_be_brought, may_change_room, may_hear_room, shows_reading,
+    Act, Actor, Denied, Frozen, Target, hears, may_be_brought, may_change_room, may_hear_room, shows_reading,
 };
-use banter_domain::room::{Role, Room, RoomKind, Standing};
+use banter_domain::room::{Role, Standing};
 
-const ACTORS: [Actor; 3] = [Actor::Platform, Actor::PlatformAs, Actor::User];
-const ROLES: [Option<Role>; 4] = [None, Some(Role::Member), Some(Role::Manager), Some(Role::Owner)];
-const BOTH: [bool; 2] = [false, true];
-
-/// One moment: who asks, where, and how he stands there.
-#[derive(Debug, Clone)]
-struct Moment {
-    actor: Actor,
-    room: Room,
-    standing: Standing,
-    author: bool,
-}
-
-impl Moment {
-    fn facts(&self) -> Facts<'_> {
-        Facts { actor: self.actor, room: &self.room, standing: self.standing, author: self.author }
-    }
-
-    fn decide(&self, act: Act) -> Result<(), Denied> {
-        decide(act, self.facts())
-    }
-
-    fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
-        let mut other = self.clone();
-        change(&mut other);
-        other
-    }
-}
-
-fn user(id: &str) -> UserId {
-    UserId::parse(id).expect("a user id")
-}
-
-fn room(kind: RoomKind, owner: Option<&str>) -> Room {
-    Room {
-        id: RoomId::parse("den").expect("a room id"),
-        kind,
-        owner: owner.map(user),
-        name: None,
-        cover: None,
-        description: None,
-        tags: Vec::new(),
-        webhook: None,
-        bot_mode: false,
-        ext_params: None,
-        frozen: false,
-        closed: false,
-        secret: false,
-        last_seq: 0,
-        last_count: 0,
-        total: 0,
-        last_message: None,
-        last_message_ms: 0,
-        pinned: None,
-        created_ms: 0,
-    }
-}
-
-fn direct() -> Room {
-    room(RoomKind::Direct(Pair::of(&user("ann"), &user("bob")).expect("two people")), None)
-}
-
-fn owned() -> Room {
-    room(RoomKind::Group, Some("ann"))
-}
-
-fn ownerless() -> Room {
-    room(RoomKind::Group, None)
-}
-
-/// Every kind of room, open and closed, frozen and not.
-fn rooms() -> Vec<Room> {
-    let kinds = [direct(), owned(), ownerless(), room(RoomKind::Custom, Some("ann")), room(RoomKind::Custom, None)];
-    let mut rooms = Vec::new();
-    for kind in kinds {
-        for frozen in BOTH {
-            for closed in BOTH {
-                rooms.push(Room { frozen, closed, ..kind.clone() });
-            }
-        }
-    }
-    rooms
-}
-
-/// Every standing, also those no database can hold: a rule must not be the one to open a door.
-fn standings() -> Vec<Standing> {
-    let mut standings = Vec::new();
-    for role in ROLES {
-        for member in BOTH {
-            for banned in BOTH {
-                for blocked in BOTH {
-                    for hidden in BOTH {
-                        standings.push(Standing { role, member, banned, blocked, hidden, in_group_only: false });
-                    }
-                }
-            }
-        }
-    }
-    standings
-}
-
-/// Every moment there is.
-fn moments() -> Vec<Moment> {
-    let mut moments = Vec::new();
-    for actor in ACTORS {
-        for room in rooms() {
-            for standing in standings() {
-                for author in BOTH {
-                    moments.push(Moment { actor, room: room.clone(), standing, author });
-                }
-            }
-        }
-    }
-    moments
-}
-
-/// Asks about every act in every moment.
-fn always(check: impl Fn(Act, &Moment)) {
-    for moment in moments() {
-        for act in Act::ALL {
-            check(act, &moment);
-        }
-    }
-}
-
-/// A change after which nothing may be allowed that was refused before.
-fn never_allows_more(change: impl Fn(&mut Moment)) {
-    always(|act, before| {
-        let after = before.with(&change);
-        if before.decide(act).is_err() {
-            assert!(after.decide(act).is_err(), "{act:?} was refused in {before:?} and is allowed in {after:?}");
-        }
-    });
-}
-
-/// A user in a room where nothing stands against him.
-fn at_peace(room: Room, role: Option<Role>, member: bool) -> Moment {
-    let standing = Standing { role, member, ..Standing::default() };
-    Moment { actor: Actor::User, room, standing, author: false }
-}
-
-fn member_of(room: Room) -> Moment {
-    at_peace(room, Some(Role::Member), true)
-}
+use moments::*;
 
 // What holds of all rules.
 
@@ -377,6 +236,15 @@ fn r09_a_hidden_room_is_no_room_and_that_beats_everything() {
 }
 
 #[test]
+fn r09_r13_members_hear_a_room_banned_ones_too_and_nobody_from_whom_it_is_hidden() {
+    for standing in standings() {
+        assert_eq!(hears(standing), standing.member && !standing.hidden, "{standing:?}");
+        // Who hears a room may also know of it.
+        assert!(!hears(standing) || may_hear_room(standing), "{standing:?}");
+    }
+}
+
+#[test]
 fn r10_a_member_does_not_learn_from_an_invitation_who_is_banned() {
     for moment in moments() {
         for standing in standings().into_iter().filter(|standing| standing.banned) {
@@ -524,78 +392,5 @@ fn a_freeze_stops_words_and_comers_and_lets_the_rest_be() {
             }
             assert_eq!(moment.with(|other| other.actor = Actor::PlatformAs).decide(act), Ok(()), "{act:?}");
         }
-    }
-}
-
-/// Who may do what where nothing stands against him. `+` may, `m` is told that he is not a member,
-/// `p` that he is not permitted. In an owned group: a stranger, a member, a manager, the owner, an
-/// owner who is not a member. In a group without owner, and in a direct room: a stranger, a member.
-const RIGHTS: [(Act, &str, &str, &str); 33] = [
-    (Act::Look, "+++++", "++", "++"),
-    (Act::Operate, "ppppp", "pp", "pp"),
-    (Act::MindOwn, "+++++", "++", "++"),
-    (Act::ListBlocks, "+++++", "++", "++"),
-    (Act::Block, "+++++", "++", "++"),
-    (Act::Unblock, "+++++", "++", "++"),
-    (Act::ListBans, "ppp++", "pp", "m+"),
-    (Act::Ban, "ppp++", "pp", "m+"),
-    (Act::Unban, "ppp++", "pp", "m+"),
-    (Act::CreateRoom, "+++++", "++", "++"),
-    (Act::OpenRoom, "+++++", "++", "++"),
-    (Act::ReadRoom, "m++++", "m+", "m+"),
-    (Act::ReadMessages, "m++++", "m+", "m+"),
-    (Act::Search, "+++++", "++", "++"),
-    (Act::UpdateRoom, "pp+++", "p+", "p+"),
-    (Act::Freeze, "pp+++", "pp", "pp"),
-    (Act::Appoint, "pp+++", "pp", "pp"),
-    (Act::DeleteRoom, "ppp++", "pp", "pp"),
-    (Act::Invite, "m++++", "m+", "m+"),
-    (Act::Join, "+++++", "++", "++"),
-    (Act::Leave, "m+++m", "m+", "m+"),
-    (Act::Remove, "pp+++", "pp", "pp"),
-    (Act::SetOwnProperty, "m+++m", "m+", "m+"),
-    (Act::SetOthersProperty, "pp+++", "pp", "pp"),
-    (Act::Send, "m+++m", "m+", "m+"),
-    (Act::SendBatch, "+++++", "++", "++"),
-    (Act::Edit, "mpppp", "mp", "mp"),
-    (Act::Recall, "mp+++", "mp", "mp"),
-    (Act::DeleteMessages, "pp+++", "pp", "pp"),
-    (Act::Pin, "pp+++", "pp", "pp"),
-    (Act::React, "m+++m", "m+", "m+"),
-    (Act::MarkRead, "m+++m", "m+", "m+"),
-    (Act::Type, "m+++m", "m+", "m+"),
-];
-
-#[test]
-fn roles_have_these_rights_and_no_others() {
-    assert_eq!(RIGHTS.map(|(act, ..)| act), Act::ALL);
-    let in_group = [
-        (None, false),
-        (Some(Role::Member), true),
-        (Some(Role::Manager), true),
-        (Some(Role::Owner), true),
-        (Some(Role::Owner), false),
-    ];
-    for (act, of_owned, of_ownerless, of_direct) in RIGHTS {
-        let told = |room: &Room, (role, member): (Option<Role>, bool)| {
-            let moment = at_peace(room.clone(), role, member);
-            if [Act::Edit, Act::Recall].contains(&act) && (member || role == Some(Role::Owner)) {
-                // Whoever is in the room changes and takes back what he wrote himself.
-                assert_eq!(moment.with(|other| other.author = true).decide(act), Ok(()), "{act:?} {role:?}");
-            }
-            match moment.decide(act) {
-                Ok(()) => '+',
-                Err(Denied::NotAMember) => 'm',
-                Err(Denied::NotPermitted(named)) if named == act => 'p',
-                Err(other) => panic!("{act:?} {role:?}: {other:?}"),
-            }
-        };
-        let all =
-            |room: &Room, who: &[(Option<Role>, bool)]| who.iter().map(|who| told(room, *who)).collect::<String>();
-        assert_eq!(all(&owned(), &in_group), of_owned, "{act:?} in an owned group");
-        assert_eq!(all(&ownerless(), &in_group[..2]), of_ownerless, "{act:?} in a group without owner");
-        assert_eq!(all(&direct(), &in_group[..2]), of_direct, "{act:?} in a direct room");
-        let custom = Room { kind: RoomKind::Custom, ..owned() };
-        assert_eq!(all(&custom, &in_group), of_owned, "{act:?}: a custom room is a group to the rules");
     }
 }
