@@ -17,6 +17,7 @@ mod messages;
 mod moderation;
 mod open;
 mod outbox;
+mod prefs;
 mod rooms;
 mod search;
 mod users;

@@ -141,6 +141,10 @@ pub enum Topic {
     Ban,
     /// A user's own data changed.
     User,
+    /// A user keeps something for his own clients, or no longer.
+    Pref,
+    /// A user keeps something about a room for his own clients, or no longer.
+    RoomPref,
     /// Tokens were revoked.
     TokensRevoked,
     /// The app's configuration changed.
@@ -149,7 +153,7 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Message,
         Self::MessageChanged,
         Self::MessagesDeleted,
@@ -161,6 +165,8 @@ impl Topic {
         Self::Block,
         Self::Ban,
         Self::User,
+        Self::Pref,
+        Self::RoomPref,
         Self::TokensRevoked,
         Self::Config,
     ];
@@ -186,6 +192,8 @@ impl Topic {
             Self::Block => "block",
             Self::Ban => "ban",
             Self::User => "user",
+            Self::Pref => "pref",
+            Self::RoomPref => "room-pref",
             Self::TokensRevoked => "tokens-revoked",
             Self::Config => "config",
         }

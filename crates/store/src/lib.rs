@@ -15,6 +15,7 @@ mod lists;
 mod members;
 mod messages;
 mod own_rooms;
+mod prefs;
 mod read;
 mod records;
 mod relations;

@@ -342,6 +342,7 @@ impl Tx {
         for text in [
             "DELETE FROM tokens WHERE app = $1 AND user_id = $2",
             "DELETE FROM mutes WHERE app = $1 AND user_id = $2",
+            "DELETE FROM prefs WHERE app = $1 AND user_id = $2",
             "DELETE FROM mentions WHERE app = $1 AND user_id = $2",
             // A room that is hidden from him stays so if he comes again.
             "DELETE FROM members WHERE app = $1 AND user_id = $2 AND hidden = 0",

@@ -47,6 +47,12 @@ pub const MENTIONS: usize = 1_000;
 pub const REACTION: usize = 64;
 /// Tags of a room, or in one question.
 pub const TAGS: usize = 100;
+
+/// One of a user's own preferences as JSON, bytes.
+pub const PREF_BYTES: usize = 262_144;
+
+/// One of a user's preferences for a room as JSON, bytes.
+pub const ROOM_PREF_BYTES: usize = 16_384;
 /// A tag, characters.
 pub const TAG: usize = 255;
 /// Users named in one call: members, invitees, users of a list.

@@ -30,6 +30,7 @@ pub mod groups;
 pub mod me;
 pub mod members;
 pub mod messages;
+pub mod prefs;
 pub mod rooms;
 pub mod search;
 pub mod users;

@@ -315,6 +315,7 @@ pub fn routes() -> Vec<Route> {
         super::messages::routes(),
         super::search::routes(),
         super::badges::routes(),
+        super::prefs::routes(),
         super::config::routes(),
         super::admin::routes(),
         super::service::routes(),

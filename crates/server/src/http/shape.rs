@@ -91,6 +91,12 @@ impl Shape {
         Self { name: name.to_owned(), schema: json!({"type": "object", "properties": {}}), inner: Vec::new() }
     }
 
+    /// Any JSON.
+    #[must_use]
+    pub fn any(name: &'static str) -> Self {
+        Self { name: name.to_owned(), schema: json!({}), inner: Vec::new() }
+    }
+
     /// The shape of a struct of ours.
     #[must_use]
     pub fn of<T: utoipa::ToSchema>() -> Self {

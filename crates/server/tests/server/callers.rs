@@ -41,7 +41,7 @@ fn allowed(route: &Route) -> &'static [Kind] {
         Act::Look => &KINDS,
         Act::Operate => &[Platform],
         // One mutes a room one is in.
-        Act::MindOwn if route.path.contains('{') => INSIDE,
+        Act::MindOwn if route.path.contains("{room}") => INSIDE,
         Act::MindOwn | Act::ListBlocks | Act::CreateRoom | Act::OpenRoom | Act::Search | Act::SendBatch => USERS,
         // The list of one's rooms.
         Act::ReadRoom if !route.path.contains('{') => USERS,
@@ -64,6 +64,7 @@ fn allowed(route: &Route) -> &'static [Kind] {
 /// room, so what concerns a place answers it otherwise.
 fn platform_is_nobody_there(route: &Route) -> bool {
     matches!(route.act, Act::MarkRead | Act::Leave | Act::SetOwnProperty | Act::Join | Act::React)
+        || route.path.starts_with("/roomPrefs/{")
 }
 
 /// What a sensible request of this route carries.
@@ -159,6 +160,7 @@ impl Scene {
             let filled = match (segment, before) {
                 (segment, _) if !segment.starts_with('{') => segment,
                 ("{key}", _) => "theme",
+                (_, "roomPrefs") => "den",
                 ("{file}", _) => "swagger-ui.css",
                 (_, "rooms" | "room" | "mute") => "den",
                 (_, "messages") => self.message.as_str(),

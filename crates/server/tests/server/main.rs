@@ -40,6 +40,7 @@ mod messages;
 mod model;
 mod openapi;
 mod pages;
+mod prefs;
 mod rooms;
 mod rulings;
 mod search;

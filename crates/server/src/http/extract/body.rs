@@ -43,6 +43,34 @@ impl<T: DeserializeOwned> FromRequest<Edge> for Body<T> {
     }
 }
 
+/// A body that may be any JSON, an array or a text as well; nothing at all is an empty object. Refused
+/// as [`Body`] is, but for not being an object.
+#[derive(Debug)]
+pub struct AnyBody(pub Value);
+
+impl FromRequest<Edge> for AnyBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, edge: &Edge) -> Result<Self, ApiError> {
+        let limit =
+            request.extensions().get::<Inbound>().map_or(edge.settings.body_limit, |inbound| inbound.body_limit);
+        let (parts, body) = request.into_parts();
+        let bytes = collect(&parts.headers, body, limit, edge.settings.body_timeout).await?;
+        match (media_type(&parts.headers).as_deref(), bytes.trim_ascii()) {
+            (
+                None | Some("" | "application/json" | "text/json"),
+                json @ ([b'[' | b'"', ..] | [b't' | b'f' | b'n', ..]),
+            )
+            | (None | Some("" | "application/json" | "text/json"), json @ [b'0'..=b'9' | b'-', ..])
+                if !is_deep(json) && !has_nul(json) =>
+            {
+                serde_json::from_slice(json).map(Self).map_err(|_| rows::INVALID_BODY.into())
+            }
+            (media, _) => parse::<serde_json::Map<String, Value>>(media, &bytes).map(|map| Self(Value::Object(map))),
+        }
+    }
+}
+
 /// The media type, lower-cased, without parameters. `None`: the request names none.
 fn media_type(headers: &HeaderMap) -> Option<String> {
     let given = headers.get(CONTENT_TYPE)?;

@@ -14,10 +14,10 @@ use banter_domain::room::RoomSeen;
 use serde_json::{Value, json};
 
 use super::{ANONYMOUS, Sockets, locked, tell};
-use crate::http::Edge;
 use crate::http::view::message::MessageView;
 use crate::http::view::room::RoomView;
 use crate::http::view::time::Iso;
+use crate::http::{Edge, prefs};
 
 /// So many events are read at once.
 const AT_ONCE: usize = 256;
@@ -97,6 +97,14 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
             Ok(())
         }
         (Topic::Block, None, Some(blocker)) => told.block(blocker, &one.payload).await,
+        (Topic::Pref, None, Some(user)) => {
+            told.pref(user, &one.payload);
+            Ok(())
+        }
+        (Topic::RoomPref, None, Some(user)) => {
+            told.room_pref(user, &one.payload);
+            Ok(())
+        }
         (Topic::Ban, Some(room), Some(by)) => told.ban(room, by, &one.payload).await,
         (Topic::User, ..) if field(&one.payload, "deleted") == true => told.everything().await,
         // Of these nobody is told: profiles show when they are read, and revocations were acted upon.
@@ -199,6 +207,23 @@ impl Told<'_> {
         if let Some(message) = field(payload, "message").as_str() {
             let read = json!({ "roomID": room.as_str(), "memberID": user.as_str(), "messageID": message });
             tell(self.sockets.registry().of_room(self.app.number, room, None), "lastRead", &read);
+        }
+    }
+
+    fn pref(&self, user: &UserId, payload: &Value) {
+        let lines = self.sockets.registry().of_user(self.app.number, user);
+        let name = field(payload, "name");
+        match payload.get("value") {
+            Some(value) => tell(lines, "myPrefChange", &json!({ "key": name, "data": value })),
+            None => tell(lines, "myPrefDelete", name),
+        }
+    }
+
+    fn room_pref(&self, user: &UserId, payload: &Value) {
+        let room = field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok());
+        if let (Some(room), Some(pref)) = (room, field(payload, "pref").as_object()) {
+            let lines = self.sockets.registry().of_user(self.app.number, user);
+            tell(lines, "roomPref", &prefs::shown(&room, pref.clone()));
         }
     }
 

@@ -1,0 +1,94 @@
+//! What users keep for their own clients. Nobody else ever sees any of it (L-38).
+
+use banter_domain::id::RoomId;
+use banter_domain::moderation::hears;
+use banter_domain::record::Topic;
+use serde_json::{Map, Value, json};
+
+use crate::open::Open;
+use crate::rooms::OwnRooms;
+use crate::{Caller, Chat, Error, Result};
+
+/// The most preferences a user may have.
+const MAX_PREFS: usize = 200;
+
+impl Chat {
+    /// The caller's preferences, by name.
+    pub async fn prefs(&self, caller: &Caller) -> Result<Vec<(String, Value)>> {
+        Ok(self.store.view(caller.app.number).await?.prefs(&caller.user()).await?)
+    }
+
+    /// Sets one of the caller's preferences. Errors: [`Error::NoUser`], [`Error::TooMuch`].
+    pub async fn set_pref(&self, caller: &Caller, name: &str, value: &Value) -> Result<()> {
+        let mut open = self.begin(caller).await?;
+        let user = caller.user();
+        open.tx.lock_user(&user).await?.ok_or(Error::NoUser)?;
+        let known = open.tx.prefs(&user).await?;
+        if known.len() >= MAX_PREFS && !known.iter().any(|(known, _)| known == name) {
+            return Err(Error::TooMuch(format!("a user has at most {MAX_PREFS} preferences")));
+        }
+        open.tx.put_pref(&user, name, value).await?;
+        open.event(Topic::Pref, None, Some(&user), Some(json!({ "name": name, "value": value }))).await?;
+        open.done().await
+    }
+
+    /// Takes one of the caller's preferences away; one that is not there changes nothing.
+    pub async fn delete_pref(&self, caller: &Caller, name: &str) -> Result<()> {
+        let mut open = self.begin(caller).await?;
+        let user = caller.user();
+        if open.tx.delete_pref(&user, name).await? {
+            open.event(Topic::Pref, None, Some(&user), Some(json!({ "name": name }))).await?;
+        }
+        open.done().await
+    }
+
+    /// The caller's preferences for his rooms, those that have any.
+    pub async fn room_prefs(&self, caller: &Caller) -> Result<Vec<(RoomId, Map<String, Value>)>> {
+        let mut view = self.store.view(caller.app.number).await?;
+        let user = caller.user();
+        let (mut own, mut found) = (OwnRooms::of(&user), Vec::new());
+        while let Some(some) = own.next(&mut view).await? {
+            let set = some.into_iter().filter(|own| !own.pref.is_empty());
+            found.extend(set.map(|own| (own.room.id, own.pref)));
+        }
+        Ok(found)
+    }
+
+    /// Changes the caller's preferences for a room he is in, and answers with all of them; null takes
+    /// one away. Errors: [`Error::NoRoom`].
+    pub async fn change_room_pref(
+        &self,
+        caller: &Caller,
+        room: &RoomId,
+        changes: Map<String, Value>,
+    ) -> Result<Map<String, Value>> {
+        let mut open = self.begin(caller).await?;
+        let pref = open.change_room_pref(room, changes).await?;
+        open.done().await?;
+        Ok(pref)
+    }
+}
+
+impl Open<'_> {
+    async fn change_room_pref(&mut self, id: &RoomId, changes: Map<String, Value>) -> Result<Map<String, Value>> {
+        let room = self.lock_room(id).await?;
+        let user = self.caller.user();
+        let outlook = self.tx.outlook(&room, &user).await?;
+        // To a user, a room he is not in is none.
+        if !hears(outlook.standing) {
+            return Err(Error::NoRoom);
+        }
+        let mut pref = outlook.pref;
+        for (name, value) in changes {
+            match value {
+                Value::Null => drop(pref.remove(&name)),
+                value => drop(pref.insert(name, value)),
+            }
+        }
+        let read = self.tx.read_mark(id, &user).await?.unwrap_or(0);
+        self.tx.set_room_pref(&room, &user, &pref, read, self.now_ms).await?;
+        let payload = json!({ "room": id.as_str(), "pref": pref });
+        self.event(Topic::RoomPref, None, Some(&user), Some(payload)).await?;
+        Ok(pref)
+    }
+}

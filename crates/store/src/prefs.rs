@@ -1,0 +1,49 @@
+//! What users keep for their own clients: preferences of their own, and for each of their rooms.
+
+use banter_domain::id::UserId;
+use serde_json::{Map, Value as Json};
+
+use crate::read::{Read, map_text};
+use crate::sql::binds;
+use crate::{LockedRoom, Result, Tx, View};
+
+impl View {
+    /// A user's preferences, by name.
+    pub async fn prefs(&mut self, user: &UserId) -> Result<Vec<(String, Json)>> {
+        let text = "SELECT name, value FROM prefs WHERE app = $1 AND user_id = $2 ORDER BY name";
+        let rows = self.session.rows(text, binds![self.app, user]).await?;
+        rows.into_iter().map(|mut row| Ok((row.text(0)?, row.json(1)?))).collect()
+    }
+}
+
+impl Tx {
+    /// Sets one of a user's preferences. His row is to be locked.
+    pub async fn put_pref(&mut self, user: &UserId, name: &str, value: &Json) -> Result<()> {
+        let text = "INSERT INTO prefs (app, user_id, name, value) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (app, user_id, name) DO UPDATE SET value = $4";
+        self.view.session.put(text, binds![self.view.app, user, name, value.to_string()]).await
+    }
+
+    /// Takes one of a user's preferences away. False: he has none of that name.
+    pub async fn delete_pref(&mut self, user: &UserId, name: &str) -> Result<bool> {
+        let text = "DELETE FROM prefs WHERE app = $1 AND user_id = $2 AND name = $3";
+        Ok(self.view.session.run(text, binds![self.view.app, user, name]).await? > 0)
+    }
+
+    /// Writes a user's preferences for a room he is in. Who is there through a user group gets a row
+    /// that remembers them, with how far he has read.
+    pub async fn set_room_pref(
+        &mut self,
+        room: &LockedRoom,
+        user: &UserId,
+        pref: &Map<String, Json>,
+        read_count: i64,
+        at_ms: i64,
+    ) -> Result<()> {
+        let text = "INSERT INTO members (app, room, user_id, member, joined_ms, read_count, shown_count, pref)
+            VALUES ($1, $2, $3, 0, $4, $5, $5, $6)
+            ON CONFLICT (app, room, user_id) DO UPDATE SET pref = $6, left_ms = NULL";
+        let values = binds![self.view.app, &room.room.id, user, at_ms, read_count, map_text(pref)];
+        self.view.session.put(text, values).await
+    }
+}
