@@ -13,6 +13,7 @@ mod house;
 mod import;
 mod kept;
 mod live;
+mod me;
 mod messages;
 mod moderation;
 mod open;

@@ -330,7 +330,7 @@ impl Open<'_> {
         if self.tx.put_token(&hash.hex(), &row).await? { Ok(()) } else { Err(Error::TokenTaken) }
     }
 
-    async fn note_revoked(&mut self, id: &UserId, count: usize) -> Result<()> {
+    pub(crate) async fn note_revoked(&mut self, id: &UserId, count: usize) -> Result<()> {
         let detail = json!({ "tokens": count });
         self.audit(Action::RevokeTokens, Some(id), None, Some(detail.clone()), None).await?;
         self.event(Topic::TokensRevoked, None, Some(id), Some(detail)).await

@@ -388,6 +388,14 @@ impl Tx {
         rows.into_iter().map(|mut row| Ok((row.text(4)?, token(row)?))).collect()
     }
 
+    /// Deletes all tokens of a user but one, and returns them by their hashes.
+    pub async fn delete_other_tokens(&mut self, id: &UserId, kept: &str) -> Result<Vec<(String, TokenRow)>> {
+        let text = "DELETE FROM tokens WHERE app = $1 AND user_id = $2 AND hash <> $3
+            RETURNING user_id, created_ms, updated_ms, expires_ms, hash";
+        let rows = self.view.session.rows(text, binds![self.view.app, id, kept]).await?;
+        rows.into_iter().map(|mut row| Ok((row.text(4)?, token(row)?))).collect()
+    }
+
     /// Deletes tokens that ran out before a moment, at most `limit`.
     pub async fn prune_tokens(&mut self, before_ms: i64, limit: i64) -> Result<()> {
         let text = "DELETE FROM tokens WHERE app = $1 AND hash IN

@@ -5,14 +5,14 @@ use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use banter_domain::id::RoomId;
 use banter_domain::moderation::Act;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Edge;
 use super::answer::Answer;
-use super::extract::{Caller, Path, Query};
+use super::extract::{Body, Caller, Path, Query};
 use super::limits_of_fields as limits;
 use super::routes::{Kind, Param, Route, Shape};
-use super::users::show;
+use super::users::{change_of, show};
 use super::view::sample;
 use super::view::user::FullUser;
 use crate::errors::{ApiError, rows};
@@ -32,6 +32,33 @@ pub fn routes() -> Vec<Route> {
         account(Route::new(Act::MindOwn, Method::GET, "/me", me))
             .summary("Read one's own account")
             .errors(&[rows::USER_NOT_FOUND]),
+        account(Route::new(Act::MindOwn, Method::POST, "/me", change))
+            .summary("Change one's own account")
+            .text("Only what is given changes; fields the server does not know are the app's own.")
+            .body(
+                Shape::object("MeChange")
+                    .field("nickname", Kind::Text, "What to call him")
+                    .field("avatarUrl", Kind::Text, "His picture")
+                    .field("description", Kind::Text, "About him"),
+            )
+            .body_example(json!({"nickname": "Alecia"}))
+            .errors(&[rows::INVALID_USER_ID, rows::LIMIT_EXCEEDED]),
+        account(Route::new(Act::MindOwn, Method::POST, "/me/notification/enable", enable))
+            .summary("Want notifications again")
+            .errors(&[rows::USER_NOT_FOUND]),
+        account(Route::new(Act::MindOwn, Method::POST, "/me/notification/disable", disable))
+            .summary("Want no notifications")
+            .errors(&[rows::USER_NOT_FOUND]),
+        Route::new(Act::MindOwn, Method::POST, "/me/logout", log_out)
+            .tag("Me")
+            .summary("End the token one came with")
+            .text("With an API key: all tokens of the user it names.")
+            .example(sample::answer(&json!({}))),
+        Route::new(Act::MindOwn, Method::POST, "/me/logout-others", log_out_others)
+            .tag("Me")
+            .summary("End all of one's tokens but the one one came with")
+            .text("With an API key: all tokens of the user it names.")
+            .example(sample::answer(&json!({}))),
         mutes(Route::new(Act::MindOwn, Method::POST, "/me/mute/{room}", mute).summary("Mute a room")),
         mutes(Route::new(Act::MindOwn, Method::DELETE, "/me/mute/{room}", unmute).summary("Unmute a room")),
         Route::new(Act::MindOwn, Method::GET, "/me/badge", badge)
@@ -49,6 +76,40 @@ pub fn routes() -> Vec<Route> {
 async fn me(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
     let account = edge.chat.account(&caller).await?;
     Ok(show(&caller, &account))
+}
+
+/// `POST /me`
+async fn change(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Body(mut fields): Body<Map<String, Value>>,
+) -> Result<Response, ApiError> {
+    // Whether somebody is a robot is not his to say.
+    fields.remove("isRobot");
+    let account = edge.chat.change_me(&caller, change_of(fields)?).await?;
+    Ok(show(&caller, &account))
+}
+
+/// `POST /me/notification/enable`
+async fn enable(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
+    Ok(show(&caller, &edge.chat.set_notifications(&caller, true).await?))
+}
+
+/// `POST /me/notification/disable`
+async fn disable(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
+    Ok(show(&caller, &edge.chat.set_notifications(&caller, false).await?))
+}
+
+/// `POST /me/logout`
+async fn log_out(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
+    edge.chat.log_out(&caller, false).await?;
+    Ok(Answer(json!({})).into_response())
+}
+
+/// `POST /me/logout-others`
+async fn log_out_others(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
+    edge.chat.log_out(&caller, true).await?;
+    Ok(Answer(json!({})).into_response())
 }
 
 /// `POST /me/mute/{room}`

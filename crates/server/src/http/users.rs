@@ -178,7 +178,7 @@ fn id_of(fields: &mut Map<String, Value>) -> Result<UserId, ApiError> {
 }
 
 /// What a change gives: the fields the server knows, and the app's own.
-fn change_of(mut fields: Map<String, Value>) -> Result<UserChange, ApiError> {
+pub(super) fn change_of(mut fields: Map<String, Value>) -> Result<UserChange, ApiError> {
     let change = UserChange {
         nickname: take_text(&mut fields, "nickname", limits::NICKNAME)?,
         avatar_url: take_text(&mut fields, "avatarUrl", limits::ADDRESS)?,

@@ -65,6 +65,7 @@ fn allowed(route: &Route) -> &'static [Kind] {
 fn platform_is_nobody_there(route: &Route) -> bool {
     matches!(route.act, Act::MarkRead | Act::Leave | Act::SetOwnProperty | Act::Join | Act::React)
         || route.path.starts_with("/roomPrefs/{")
+        || (route.method == "POST" && route.path == "/me")
 }
 
 /// What a sensible request of this route carries.

@@ -25,6 +25,7 @@ macro_rules! each_store {
     };
 }
 
+mod account;
 mod bad_input;
 mod bans;
 mod blocks;

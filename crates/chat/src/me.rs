@@ -1,0 +1,54 @@
+//! What a user does about himself.
+
+use banter_domain::id::UserId;
+use banter_domain::record::Topic;
+use banter_domain::user::UserChange;
+
+use crate::kept::Shown;
+use crate::users::Account;
+use crate::{Caller, Chat, Error, Result, Who};
+
+impl Chat {
+    /// Changes the caller's own profile. Errors: [`Error::BadUser`] for the platform's own client.
+    pub async fn change_me(&self, caller: &Caller, change: UserChange) -> Result<Account> {
+        let mut open = self.begin(caller).await?;
+        let id = caller.user();
+        let user = open.save_user(id, change).await?;
+        let mutes = open.tx.mutes(&user.profile.id).await?;
+        open.done().await?;
+        Ok(Account { user, mutes })
+    }
+
+    /// Does the caller want notifications at all? Errors: [`Error::NoUser`].
+    pub async fn set_notifications(&self, caller: &Caller, on: bool) -> Result<Account> {
+        let mut open = self.begin(caller).await?;
+        let id = caller.user();
+        let mut user = open.tx.lock_user(&id).await?.ok_or(Error::NoUser)?;
+        user.notifications = on;
+        open.tx.put_user(&user).await?;
+        open.event(Topic::User, None, Some(&id), None).await?;
+        let app = open.app();
+        open.outdates([Shown::User(app, id.clone())]);
+        let mutes = open.tx.mutes(&id).await?;
+        open.done().await?;
+        Ok(Account { user, mutes })
+    }
+
+    /// Ends the token the caller came with (rest.md 0.2, logout), or all his others. An API key that
+    /// names a user ends all of that user's. When this returns nothing is done or heard by them any
+    /// more.
+    pub async fn log_out(&self, caller: &Caller, others: bool) -> Result<()> {
+        let mut open = self.begin(caller).await?;
+        let id: UserId = caller.user();
+        let gone = match &caller.who {
+            Who::User { token, .. } if others => open.tx.delete_other_tokens(&id, &token.hex()).await?,
+            Who::User { token, .. } => open.tx.delete_tokens(&id, Some(&token.hex())).await?,
+            Who::Platform { .. } => open.tx.delete_tokens(&id, None).await?,
+        };
+        open.note_revoked(&id, gone.len()).await?;
+        open.done().await?;
+        let hashes: Vec<String> = gone.into_iter().map(|(hash, _)| hash).collect();
+        self.end_tokens(caller.app.number, &hashes);
+        Ok(())
+    }
+}
