@@ -85,7 +85,11 @@ impl Chat {
         for user in &users {
             open.event(Topic::Left, Some((&room.id, room.last_seq)), Some(user), None).await?;
         }
-        open.room_changed(&room).await?;
+        if quiet {
+            open.room_changed_by(&room, standing).await?;
+        } else {
+            open.room_changed(&room).await?;
+        }
         let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
         open.done().await?;
         Ok(seen)
@@ -160,13 +164,21 @@ impl Open<'_> {
         if say && shows_reading(standing) {
             self.say(room, Kind::JoinRoom, &caller, std::slice::from_ref(&caller)).await?;
         }
-        self.room_changed(room).await
+        self.room_changed_by(room, standing).await
     }
 
     /// Tells everybody in a room that it is another now.
     pub(crate) async fn room_changed(&mut self, room: &LockedRoom) -> Result<()> {
         let by = self.caller.user();
         self.event(Topic::Room, Some((&room.id, room.last_seq)), Some(&by), None).await
+    }
+
+    /// As [`Open::room_changed`], by what the caller did, who stands so: if he is shut out he alone is
+    /// told, for to the others it would be a sign of life from him (L-07).
+    pub(crate) async fn room_changed_by(&mut self, room: &LockedRoom, standing: Standing) -> Result<()> {
+        let by = self.caller.user();
+        let alone = (!shows_reading(standing)).then(|| json!({ "alone": true }));
+        self.event(Topic::Room, Some((&room.id, room.last_seq)), Some(&by), alone).await
     }
 
     /// Writes a message of the server's own about people coming, going or being appointed.

@@ -237,6 +237,19 @@ each_store! {
         blocked.hears("chat message", |message| message["message"] == "there you are").await;
     }
 
+    async fn l_07_opening_leaving_and_coming_back_are_no_signs_of_life(house: House) {
+        let [ann, bob] = house.users(["ann", "bob"]).await;
+        let dm = house.direct("ann", "bob").await;
+        ann.blocks("bob").await.expect_ok();
+        let Some(blocker) = house.listens(&ann).await else { return };
+        bob.opens("ann").await.expect_ok();
+        bob.leaves(&dm).await.expect_ok();
+        bob.opens("ann").await.expect_ok();
+        bob.post("/rooms", json!({ "roomType": "direct", "members": ["bob", "ann"] })).await;
+        let heard = blocker.heard_until_now(&house, &ann).await;
+        assert!(heard.is_empty(), "{heard:?}");
+    }
+
     async fn n_03_a_banned_user_hears_on_and_learns_of_his_ban(house: House) {
         let [ann, bob, cat] = den(&house).await;
         let Some(owner) = house.listens(&ann).await else { return };

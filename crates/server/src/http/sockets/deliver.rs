@@ -86,6 +86,9 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
     match (one.topic, &one.room, &one.user) {
         (Topic::Message, Some(room), _) => told.message(room, one, false).await,
         (Topic::MessageChanged, Some(room), _) => told.message(room, one, true).await,
+        (Topic::Room, Some(room), Some(user)) if field(&one.payload, "alone") == true => {
+            told.room(room, |_, _| vec![user.clone()]).await
+        }
         (Topic::MessagesDeleted | Topic::Room, Some(room), _) => told.room(room, everybody).await,
         (Topic::Joined | Topic::Left, Some(room), Some(user)) => told.hearing(room, user).await,
         (Topic::RoomDeleted, Some(room), _) => {

@@ -26,7 +26,7 @@ use crate::http::view::message::MessageView;
 use crate::http::view::user::FullUser;
 
 /// So many things a client may have said that nobody has listened to yet.
-const PATIENCE: usize = 64;
+const PATIENCE: usize = 16;
 /// Of one room, so rarely is it heard that somebody types.
 const TYPING_EVERY: Duration = Duration::from_secs(1);
 /// So many rooms are remembered for that.
