@@ -1,6 +1,6 @@
 //! What one does over a socket only: coming, and typing.
 
-use banter_domain::id::RoomId;
+use banter_domain::id::{RoomId, UserId};
 use banter_domain::moderation::Act;
 use banter_domain::user::Profile;
 
@@ -26,13 +26,21 @@ impl Chat {
     }
 
     /// The caller types in a room; nothing is stored. `tell` is called while the room is locked: after a
-    /// ban or block was acknowledged nobody is told. Errors: [`Error::NoRoom`], refusals.
-    pub async fn typing(&self, caller: &Caller, room: &RoomId, tell: impl FnOnce(&Profile) + Send) -> Result<()> {
+    /// ban, block or removal was acknowledged nobody is told. `listeners`: who might be; those of
+    /// them are told who are in the room. Errors: [`Error::NoRoom`], refusals.
+    pub async fn typing(
+        &self,
+        caller: &Caller,
+        room: &RoomId,
+        listeners: &[UserId],
+        tell: impl FnOnce(&Profile, &[UserId]) + Send,
+    ) -> Result<()> {
         let mut open = self.begin(caller).await?;
         let Speaker { user: typist, actor, .. } = open.speaker(None, false).await?;
         let room = open.lock_room(room).await?;
         open.judge_as(Act::Type, &room, &typist.profile.id, actor, false).await?;
-        tell(&typist.profile);
+        let hear = open.tx.hearers_among(&room.id, listeners).await?;
+        tell(&typist.profile, &hear);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError, Weak};
 
 use banter_domain::id::{ObjectId, ObjectIds, RoomId, UserId};
 use banter_domain::message::Message;
-use banter_domain::moderation::hears;
+use banter_domain::moderation::{hears, shows_reading};
 use banter_domain::record::Topic;
 use banter_domain::room::{Outlook, Room, RoomSeen};
 use serde_json::Value;
@@ -172,6 +172,11 @@ impl Chat {
         Ok(room.kind.is_direct() && self.store.view(app).await?.standing(&room.id, user).await?.blocked)
     }
 
+    /// Does what a user reads in a room still show to the others?
+    pub async fn still_shows_reading(&self, app: i64, room: &RoomId, user: &UserId) -> Result<bool> {
+        Ok(shows_reading(self.store.view(app).await?.standing(room, user).await?))
+    }
+
     /// A room as each of some users sees it; who they are is chosen when it is known who is in it.
     /// `None`: it is gone.
     pub async fn room_for_each(
@@ -197,13 +202,8 @@ impl Chat {
 
     /// Which of these users hear a room.
     pub async fn hearers(&self, app: i64, room: &RoomId, users: Vec<UserId>) -> Result<Vec<(UserId, bool)>> {
-        let mut view = self.store.view(app).await?;
-        let mut heard = Vec::with_capacity(users.len());
-        for user in users {
-            let standing = view.standing(room, &user).await?;
-            heard.push((user, hears(standing)));
-        }
-        Ok(heard)
+        let hear = self.store.view(app).await?.hearers_among(room, &users).await?;
+        Ok(users.into_iter().map(|user| (user.clone(), hear.contains(&user))).collect())
     }
 
     /// Who is meant by a user: those in it, if it is a user group; else himself.

@@ -36,6 +36,7 @@ impl Chat {
     pub async fn delete_pref(&self, caller: &Caller, name: &str) -> Result<()> {
         let mut open = self.begin(caller).await?;
         let user = caller.user();
+        open.tx.lock_user(&user).await?.ok_or(Error::NoUser)?;
         if open.tx.delete_pref(&user, name).await? {
             open.event(Topic::Pref, None, Some(&user), Some(json!({ "name": name }))).await?;
         }

@@ -89,6 +89,19 @@ fn own_room(mut row: Row) -> Result<OwnRoom> {
 }
 
 impl View {
+    /// Those of some users who hear a room: they are in it, themselves or through a user group, and it
+    /// is not hidden from them.
+    pub async fn hearers_among(&mut self, room: &RoomId, users: &[UserId]) -> Result<Vec<UserId>> {
+        let text = "SELECT m.user_id FROM members m
+                WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3) AND m.member = 1 AND m.hidden = 0
+            UNION
+            SELECT g.user_id FROM group_members g CROSS JOIN members gm
+                WHERE g.app = $1 AND g.user_id = ANY($3) AND gm.app = g.app AND gm.room = $2 AND gm.user_id = g.grp
+                    AND gm.member = 1 AND gm.hidden = 0";
+        let rows = self.session.rows(text, binds![self.app, room, users]).await?;
+        rows.into_iter().map(|mut row| row.user(0)).collect()
+    }
+
     /// All rooms a user hears: he is in them, himself or through a user group, and they are not
     /// hidden from him. Only their ids.
     pub async fn rooms_heard(&mut self, user: &UserId) -> Result<Vec<RoomId>> {

@@ -151,7 +151,9 @@ impl Open<'_> {
 
     async fn changed(mut self, room: LockedRoom, id: ObjectId) -> Result<Message> {
         let message = self.tx.message(&room, id).await?.ok_or(Error::NoMessage)?;
-        self.event(Topic::MessageChanged, Some((&room.id, message.seq)), Some(&self.caller.user()), None).await?;
+        // An API key changes it for who wrote it.
+        let by = if self.caller.is_platform() { message.sender.profile.id.clone() } else { self.caller.user() };
+        self.event(Topic::MessageChanged, Some((&room.id, message.seq)), Some(&by), None).await?;
         self.done().await?;
         Ok(message)
     }

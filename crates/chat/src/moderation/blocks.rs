@@ -130,8 +130,7 @@ impl Open<'_> {
     pub(crate) async fn show(&mut self, room: &LockedRoom, user: &UserId) -> Result<()> {
         if room.is_concealed() && self.tx.reveal(room, user, self.now_ms).await? {
             self.show_block_in(room, user, self.now_ms).await?;
-            self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(user), None).await?;
-            self.room_changed(room).await?;
+            self.seated(room, user).await?;
         }
         Ok(())
     }

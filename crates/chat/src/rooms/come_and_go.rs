@@ -173,6 +173,13 @@ impl Open<'_> {
         self.event(Topic::Room, Some((&room.id, room.last_seq)), Some(&by), None).await
     }
 
+    /// Tells one user alone that he is in a room, from now on or again.
+    pub(crate) async fn seated(&mut self, room: &LockedRoom, user: &UserId) -> Result<()> {
+        let place = Some((&room.id, room.last_seq));
+        self.event(Topic::Joined, place, Some(user), None).await?;
+        self.event(Topic::Room, place, Some(user), Some(json!({ "alone": true }))).await
+    }
+
     /// As [`Open::room_changed`], by what the caller did, who stands so: if he is shut out he alone is
     /// told, for to the others it would be a sign of life from him (L-07).
     pub(crate) async fn room_changed_by(&mut self, room: &LockedRoom, standing: Standing) -> Result<()> {

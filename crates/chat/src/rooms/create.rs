@@ -147,7 +147,12 @@ impl Open<'_> {
             return Err(Error::RoomExists);
         }
         let fresh = self.chat.timeless_room_id();
+        // Who hears it hears it no longer under the id that others get.
+        self.event(Topic::RoomDeleted, Some((id, room.last_seq)), None, None).await?;
         self.tx.rename_room(&mut pair, &mut room, &fresh).await?;
+        for user in &members {
+            self.event(Topic::Joined, Some((&fresh, room.last_seq)), Some(user), None).await?;
+        }
         let app = self.app();
         self.outdates(members.map(|user| Shown::MadeBy(app, user)));
         Ok(())
@@ -281,6 +286,9 @@ impl Open<'_> {
                     && self.caller.actor() != Actor::Platform
                     && !self.tx.blocked_with(opener, std::slice::from_ref(member)).await?.is_empty();
                 self.tx.insert_member(room, member, Place { hidden, ..Place::default() }, self.now_ms).await?;
+                if !hidden {
+                    self.seated(room, member).await?;
+                }
             }
         }
         Ok(())

@@ -116,7 +116,7 @@ async fn not_the_platform(edge: &Edge, route: &Route, shown: &Shown<'_>) -> Resu
 }
 
 /// From where: the peer, or what a trusted proxy says of it.
-fn address(edge: &Edge, headers: &HeaderMap, connection: &Connection) -> IpAddr {
+pub(super) fn address(edge: &Edge, headers: &HeaderMap, connection: &Connection) -> IpAddr {
     let forwarded = if edge.settings.trust_forwarded { forwarded(headers) } else { None };
     forwarded.unwrap_or(connection.peer)
 }

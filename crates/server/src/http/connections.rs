@@ -109,6 +109,8 @@ pub(crate) struct Connection {
     too_slow: AtomicBool,
     /// It is to end at once.
     cut: AtomicBool,
+    /// It has ended.
+    over: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
 }
@@ -128,6 +130,7 @@ impl Connection {
             http2: no(),
             too_slow: no(),
             cut: no(),
+            over: no(),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
         };
@@ -144,6 +147,16 @@ impl Connection {
         self.cut.store(true, Ordering::SeqCst);
         self.reader.wake();
         self.writer.wake();
+    }
+
+    /// It has ended.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
+    /// Has it ended?
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 
     /// Is it to end? If not, whoever reads is woken when it is.

@@ -182,6 +182,7 @@ struct Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
+        self.connection.end();
         if self.connection.is_owed_a_word() {
             // As much as fits; who does not read it is cut off all the same.
             drop(self.stream.try_write(TOO_SLOW));

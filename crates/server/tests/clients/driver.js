@@ -28,7 +28,6 @@ const commands = {
     // The operating system's buffer fills, and then the server's queue.
     sockets.get(socket).io.engine.transport.ws._socket.pause();
   },
-  transport: ({ socket }) => sockets.get(socket).io.engine.transport.name,
   close({ socket }) {
     sockets.get(socket).close();
   },

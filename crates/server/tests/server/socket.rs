@@ -152,11 +152,6 @@ impl Socket {
         self.driver.does("tell", command).await.expect("it is said");
     }
 
-    /// How it is connected.
-    pub(crate) async fn transport(&self) -> Value {
-        self.driver.does("transport", json!({ "socket": self.name })).await.expect("an answer")
-    }
-
     /// Takes nothing more off the wire.
     pub(crate) async fn stops_reading(&self) {
         self.driver.does("pause", json!({ "socket": self.name })).await.expect("it stops");

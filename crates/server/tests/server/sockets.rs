@@ -38,19 +38,18 @@ each_store! {
         let headers = json!({ "IM-CLIENT-KEY": house.keys().client, "IM-Authorization": bob.token() });
         let entered = decoded(&mobile.asks("auth2", json!([format!("Bearer {}", bob.token()), headers])).await);
         assert_eq!((&entered["RC"], &entered["result"]["_id"]), (&json!(0), &json!("bob")), "{entered}");
-        // By polling, which becomes a websocket by itself; and `auth` with the token alone.
-        let polling = house.socket(json!({ "transports": ["polling", "websocket"] })).await.unwrap();
-        let entered = polling.asks("auth", json!([ann.token()])).await;
+        // By the older name, with the token alone.
+        let older = house.socket(json!({ "transports": WEB })).await.unwrap();
+        let entered = older.asks("auth", json!([ann.token()])).await;
         assert_eq!(entered["result"]["_id"], "ann", "{entered}");
         let said = ann.said("den", "hello").await;
-        for (socket, base64) in [(&web, false), (&mobile, true), (&polling, false)] {
+        for (socket, base64) in [(&web, false), (&mobile, true), (&older, false)] {
             let heard = socket.hears("chat message", |payload| decoded(payload)["_id"] == said.as_str()).await;
             assert_eq!(heard.is_string(), base64, "{heard}");
             let heard = decoded(&heard);
             assert_eq!((&heard["room"], &heard["sender"]["_id"]), (&json!("den"), &json!("ann")));
             assert!(heard["createdAtMS"].is_i64() && heard["messageType"] == "text", "{heard}");
         }
-        assert_eq!(polling.transport().await, "websocket");
     }
 
     async fn a_failed_entry_is_told_and_leaves_the_socket_open_and_deaf(house: House) {
@@ -83,10 +82,36 @@ each_store! {
         tokio::time::timeout(Duration::from_secs(20), async { while count().await != 0 {} }).await.expect("they are gone");
     }
 
-    async fn another_version_of_the_protocol_is_refused(house: House) {
-        let answer = house.http().get(format!("{}/socket.io/?EIO=3&transport=polling", house.base())).send().await.unwrap();
-        assert_eq!(answer.status(), 400);
-        assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+    async fn another_version_of_the_protocol_and_polling_are_refused(house: House) {
+        for query in ["EIO=3&transport=polling", "EIO=3&transport=websocket", "EIO=4&transport=polling"] {
+            let answer = house.http().get(format!("{}/socket.io/?{query}", house.base())).send().await.unwrap();
+            assert_eq!(answer.status(), 400, "{query}");
+            assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+        }
+    }
+
+    async fn r09_a_second_block_tells_the_first_blocker_nothing(house: House) {
+        let [ann, bob] = house.users(["ann", "bob"]).await;
+        let Some(first) = house.listens(&ann).await else { return };
+        ann.blocks("bob").await.expect_ok();
+        let before = first.heard_until_now(&house, &ann).await.len();
+        bob.blocks("ann").await.expect_ok();
+        bob.opens("ann").await.expect_ok();
+        let heard = first.heard_until_now(&house, &ann).await;
+        let more: Vec<_> = heard[before..].iter().filter(|(_, payload)| {
+            !payload["_id"].as_str().is_some_and(|id| id.starts_with("fence-"))
+        }).collect();
+        assert!(more.is_empty(), "{more:?}");
+    }
+
+    async fn who_left_a_direct_room_and_opens_it_again_hears_it(house: House) {
+        let [ann, bob] = house.users(["ann", "bob"]).await;
+        let dm = house.direct("ann", "bob").await;
+        let Some(socket) = house.listens(&ann).await else { return };
+        ann.leaves(&dm).await.expect_ok();
+        ann.opens("bob").await.expect_ok();
+        bob.said(&dm, "back again").await;
+        socket.hears("chat message", |message| message["message"] == "back again").await;
     }
 
     async fn everybody_in_a_room_hears_it_in_its_order_on_all_his_devices(house: House) {

@@ -28,13 +28,22 @@ const OFTEN: Duration = Duration::from_secs(1);
 
 /// Goes on until it is aborted.
 pub(super) async fn run(sockets: &Arc<Sockets>, edge: &Edge) {
+    // Beside each other: what must end in time does not wait for what is to be told.
+    tokio::join!(keep_telling(sockets, edge), keep_sweeping(sockets, edge));
+}
+
+async fn keep_sweeping(sockets: &Arc<Sockets>, edge: &Edge) {
     let mut often = tokio::time::interval(OFTEN);
     often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = sockets.wake.notified() => {}
-            _ = often.tick() => sweep(sockets, edge),
-        }
+        often.tick().await;
+        sweep(sockets, edge);
+    }
+}
+
+async fn keep_telling(sockets: &Arc<Sockets>, edge: &Edge) {
+    loop {
+        sockets.wake.notified().await;
         let news: Vec<i64> = locked(&sockets.news).drain().collect();
         for app in news {
             if let Err(error) = catch_up(sockets, edge, app).await {
@@ -49,6 +58,16 @@ pub(super) async fn run(sockets: &Arc<Sockets>, edge: &Edge) {
 
 fn sweep(sockets: &Sockets, edge: &Edge) {
     let now = (edge.senses.elapsed)();
+    // The library does not tell of every socket that ends while it opens.
+    let mut gone = Vec::new();
+    locked(&sockets.talks).retain(|_, talk| {
+        let (id, over) = talk.place();
+        gone.extend(over.then_some(id));
+        !over
+    });
+    for id in gone {
+        sockets.registry().close(id);
+    }
     let mut ended = sockets.registry().expire(edge.chat.now());
     if let Some(since) = now.checked_sub(ANONYMOUS) {
         ended.extend(sockets.registry().nobodys(since));
@@ -95,10 +114,7 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
             sockets.registry().end_room(app.number, room);
             Ok(())
         }
-        (Topic::Read, Some(room), Some(user)) => {
-            told.read(room, user, &one.payload);
-            Ok(())
-        }
+        (Topic::Read, Some(room), Some(user)) => told.read(room, user, &one.payload).await,
         (Topic::Block, None, Some(blocker)) => told.block(blocker, &one.payload).await,
         (Topic::Pref, None, Some(user)) => {
             told.pref(user, &one.payload);
@@ -147,6 +163,10 @@ impl Told<'_> {
         let number = self.app.number;
         let Some(seq) = one.seq.filter(|_| self.sockets.registry().is_heard(number, room)) else { return Ok(()) };
         let Some((room, message)) = self.edge.chat.message_at(number, room, seq).await? else { return Ok(()) };
+        if message.id > one.id {
+            // Another room has the id by now, and this is its message.
+            return Ok(());
+        }
         let alone = match &one.user {
             Some(user) if changed => self.edge.chat.is_kept_apart(number, &room, user).await?.then_some(user),
             _ => None,
@@ -205,12 +225,17 @@ impl Told<'_> {
         Ok(())
     }
 
-    fn read(&self, room: &RoomId, user: &UserId, payload: &Value) {
+    /// A block or ban that came meanwhile stands between them now.
+    async fn read(&self, room: &RoomId, user: &UserId, payload: &Value) -> banter_chat::Result<()> {
         // Whoever read nothing read up to no message, and clients ignore what is no text.
-        if let Some(message) = field(payload, "message").as_str() {
+        if let Some(message) = field(payload, "message").as_str()
+            && self.edge.chat.still_shows_reading(self.app.number, room, user).await?
+        {
             let read = json!({ "roomID": room.as_str(), "memberID": user.as_str(), "messageID": message });
-            tell(self.sockets.registry().of_room(self.app.number, room, None), "lastRead", &read);
+            let lines = self.sockets.registry().of_room(self.app.number, room, None);
+            tell(lines, "lastRead", &read);
         }
+        Ok(())
     }
 
     fn pref(&self, user: &UserId, payload: &Value) {
@@ -233,7 +258,8 @@ impl Told<'_> {
     /// Only the blocker's own devices learn of a block.
     async fn block(&self, blocker: &UserId, payload: &Value) -> banter_chat::Result<()> {
         let status = self.status(payload, ("block", "unblock"), field(payload, "room").as_str().unwrap_or_default());
-        tell(self.sockets.registry().of_user(self.app.number, blocker), "blockStatus", &status);
+        let lines = self.sockets.registry().of_user(self.app.number, blocker);
+        tell(lines, "blockStatus", &status);
         match field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok()) {
             Some(room) => self.room(&room, |_, _| vec![blocker.clone()]).await,
             None => Ok(()),
@@ -253,7 +279,8 @@ impl Told<'_> {
         self.room(room, concerned).await?;
         let status = self.status(payload, ("ban", "unban"), room.as_str());
         for user in [Some(by.clone()), owner].into_iter().flatten().collect::<HashSet<_>>() {
-            tell(self.sockets.registry().of_user(self.app.number, &user), "blockStatus", &status);
+            let lines = self.sockets.registry().of_user(self.app.number, &user);
+            tell(lines, "blockStatus", &status);
         }
         Ok(())
     }
@@ -271,7 +298,11 @@ impl Told<'_> {
     /// A user or user group is gone: who hears which room is set right everywhere.
     async fn everything(&self) -> banter_chat::Result<()> {
         let number = self.app.number;
-        let rooms = self.sockets.registry().rooms_of_app(number);
+        let rooms = {
+            let mut registry = self.sockets.registry();
+            registry.end_something();
+            registry.rooms_of_app(number)
+        };
         for room in rooms {
             let hear: Vec<UserId> = self.sockets.registry().users_of_room(number, &room).into_iter().collect();
             for (user, hears) in self.edge.chat.hearers(number, &room, hear).await? {

@@ -1,9 +1,8 @@
 //! What Banter needs of a socket: to be told something, and to be cut off. A leaner library could
 //! replace the one behind it without anything else noticing.
 
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use socketioxide::extract::{AckSender, SocketRef};
-use socketioxide::{SendError, SocketError, TransportType};
+use socketioxide::{SendError, SocketError};
 
 use crate::http::connections::Connection;
 
@@ -24,6 +23,9 @@ pub(super) trait Line: Send + Sync {
     /// Ends the connection without a farewell. A client takes that for a fault of the network and
     /// comes back after a while; a farewell would bring it back at once, for ever.
     fn cut(&self);
+
+    /// Has the connection ended?
+    fn is_over(&self) -> bool;
 }
 
 /// What an event carries: written once, whoever hears it, in either encoding (realtime.md 4).
@@ -44,16 +46,11 @@ impl Payload {
     }
 }
 
-/// No app has this number.
-const NOBODYS: i64 = -1;
-
 /// A socket of the library's.
 pub(super) struct SocketIoLine {
     socket: SocketRef,
-    /// The connection it lives on; a client that began with polling moves to another one.
-    connection: Mutex<Arc<Connection>>,
-    /// Whose app it is counted for; [`NOBODYS`] before somebody said who he is.
-    app: AtomicI64,
+    /// The connection it lives on.
+    connection: Arc<Connection>,
     /// The client asked for base64 (`conf`).
     base64: AtomicBool,
     /// Counts those that were cut off because they did not keep up.
@@ -62,28 +59,12 @@ pub(super) struct SocketIoLine {
 
 impl SocketIoLine {
     pub(super) fn new(socket: SocketRef, connection: Arc<Connection>, overflows: Counter) -> Self {
-        let (app, base64) = (AtomicI64::new(NOBODYS), AtomicBool::new(false));
-        Self { socket, connection: Mutex::new(connection), app, base64, overflows }
+        Self { socket, connection, base64: AtomicBool::new(false), overflows }
     }
 
     /// Somebody of this app has said who he is.
     pub(super) fn belongs_to(&self, app: i64) {
-        self.app.store(app, Ordering::Relaxed);
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).belongs_to(app);
-    }
-
-    /// The client went on to another connection.
-    pub(super) fn moved_to(&self, connection: Arc<Connection>) {
-        match self.app.load(Ordering::Relaxed) {
-            NOBODYS => {}
-            app => connection.belongs_to(app),
-        }
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
-    }
-
-    /// The client's address.
-    pub(super) fn peer(&self) -> IpAddr {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).peer
+        self.connection.belongs_to(app);
     }
 
     /// From now on everything the server says is base64, or no longer.
@@ -121,12 +102,11 @@ impl Line for SocketIoLine {
     }
 
     fn cut(&self) {
-        if self.socket.transport_type() == TransportType::Websocket {
-            self.connection.lock().unwrap_or_else(PoisonError::into_inner).cut();
-        } else if let Err(error) = self.socket.clone().disconnect() {
-            // Its queue is full; the library ends a session that is not polled.
-            tracing::debug!(%error, "a polling socket could not be told to go");
-        }
+        self.connection.cut();
+    }
+
+    fn is_over(&self) -> bool {
+        self.connection.is_over()
     }
 }
 

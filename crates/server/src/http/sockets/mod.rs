@@ -18,14 +18,14 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use banter_chat::{App, Caller, Ears, TokenHash};
-use banter_domain::id::{ObjectId, RoomId};
+use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::user::Profile;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use serde::Serialize;
 use serde_json::json;
-use socketioxide::SocketIo;
+use socketioxide::{ParserConfig, SocketIo, TransportType};
 use tokio::sync::Notify;
 
 use self::line::{Line, Payload};
@@ -67,6 +67,10 @@ impl Sockets {
         let settings = &edge.settings;
         let (service, io) = SocketIo::builder()
             .req_path(PATH)
+            // Polling would go on handing out what is queued after a revocation, and cannot be cut off.
+            .transports([TransportType::Websocket])
+            // Nothing here takes attachments.
+            .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
             .max_buffer_size(settings.socket_queue)
             .max_payload(settings.socket_packet_limit as u64)
             .ws_max_message_size(settings.socket_packet_limit)
@@ -100,14 +104,6 @@ impl Sockets {
 
     /// Answers a request for the sockets.
     pub(crate) async fn answer(&self, connection: &Arc<Connection>, mut request: Request<Incoming>) -> Response {
-        // Which of the library's sockets moves to this connection, if one does.
-        let query = request.uri().query().unwrap_or_default();
-        let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        if value("transport") == Some("websocket")
-            && let Some(talk) = value("sid").and_then(|sid| locked(&self.talks).get(sid).cloned())
-        {
-            talk.moved_to(connection.clone());
-        }
         request.extensions_mut().insert(connection.clone());
         let mut response = (self.serve)(request).await;
         cors::open(response.headers_mut());
@@ -121,7 +117,8 @@ impl Sockets {
 
     /// Ends all sockets.
     pub(crate) fn close(&self) {
-        for line in self.registry().all() {
+        let all = self.registry().all();
+        for line in all {
             line.cut();
         }
     }
@@ -131,13 +128,17 @@ impl Sockets {
         self.registry().len()
     }
 
-    /// Tells the others in a room that somebody types. Called while the room is locked.
-    fn typing(&self, app: i64, room: &RoomId, typist: &Profile, text: &str) {
+    /// Tells those who hear a room that somebody types. Called while the room is locked.
+    fn typing(&self, app: i64, room: &RoomId, typist: &Profile, (text, hear): (&str, &[UserId])) {
         let payload = json!({
             "room": room.as_str(), "sender": typist.id.as_str(), "senderInfo": ShortUser::of(typist), "message": text,
         });
-        let others = self.registry().of_room(app, room, Some(&typist.id));
-        tell(others, "typing", &payload);
+        let lines = {
+            let registry = self.registry();
+            let others = hear.iter().filter(|user| **user != typist.id);
+            others.flat_map(|user| registry.of_user(app, user)).collect()
+        };
+        tell(lines, "typing", &payload);
     }
 
     /// From now on an app's outbox is read.
@@ -158,12 +159,10 @@ pub(crate) async fn typing(edge: &Edge, caller: &Caller, room: &RoomId, text: St
         return Err(rows::INVALID_MESSAGE_FORMAT.into());
     }
     let app = caller.app.number;
-    let tell = |typist: &Profile| {
-        if let Some(sockets) = edge.sockets.get() {
-            sockets.typing(app, room, typist, &text);
-        }
-    };
-    Ok(edge.chat.typing(caller, room, tell).await?)
+    let Some(sockets) = edge.sockets.get() else { return Ok(()) };
+    let listeners: Vec<UserId> = sockets.registry().users_of_room(app, room).into_iter().collect();
+    let tell = |typist: &Profile, hear: &[UserId]| sockets.typing(app, room, typist, (&text, hear));
+    Ok(edge.chat.typing(caller, room, &listeners, tell).await?)
 }
 
 impl Ears for Sockets {

@@ -41,6 +41,8 @@ struct Socket {
 #[derive(Default)]
 pub(super) struct Registry {
     last: u64,
+    /// How often rooms or user groups ended: what was read before may name some that are gone.
+    ends: u64,
     sockets: HashMap<SocketId, Socket>,
     by_user: HashMap<(i64, UserId), HashSet<SocketId>>,
     by_room: HashMap<(i64, RoomId), HashSet<SocketId>>,
@@ -124,8 +126,19 @@ impl Registry {
         }
     }
 
+    /// How often something ended that a socket which is just entering may have read of.
+    pub(super) fn ends(&self) -> u64 {
+        self.ends
+    }
+
+    /// A user group is gone, or something else that rooms were heard through.
+    pub(super) fn end_something(&mut self) {
+        self.ends += 1;
+    }
+
     /// Nobody hears a room any more: it is gone.
     pub(super) fn end_room(&mut self, app: i64, room: &RoomId) {
+        self.ends += 1;
         for id in self.by_room.remove(&(app, room.clone())).into_iter().flatten() {
             if let Some(socket) = self.sockets.get_mut(&id) {
                 socket.rooms.remove(room);

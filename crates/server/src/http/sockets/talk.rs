@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -15,15 +16,15 @@ use serde_json::{Value, json};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 
-use super::line::{Payload, SocketIoLine};
+use super::line::{Line, Payload, SocketIoLine};
 use super::registry::{Identity, SocketId};
 use super::{Sockets, locked};
 use crate::errors::{ApiError, rows};
 use crate::http::Edge;
 use crate::http::connections::Connection;
-use crate::http::messages;
 use crate::http::view::message::MessageView;
 use crate::http::view::user::FullUser;
+use crate::http::{auth, messages};
 
 /// So many things a client may have said that nobody has listened to yet.
 const PATIENCE: usize = 16;
@@ -72,6 +73,8 @@ pub(super) struct Talk {
     sockets: Arc<Sockets>,
     id: SocketId,
     line: Arc<SocketIoLine>,
+    /// From where, as far as is known.
+    address: IpAddr,
     heard: Mutex<Heard>,
 }
 
@@ -95,10 +98,13 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     let (Some(edge), Some(sockets), Some(connection)) = (Edge::upgrade(edge), sockets.upgrade(), connection) else {
         return;
     };
+    // As for requests: behind a proxy it is what that says.
+    let address = auth::address(&edge, &socket.req_parts().headers, &connection);
     let line = Arc::new(SocketIoLine::new(socket.clone(), connection, edge.metrics.socket_overflows()));
     let id = sockets.registry().open(line.clone(), (edge.senses.elapsed)());
     let sid = socket.id.to_string();
-    let talk = Arc::new(Talk { edge, sockets: sockets.clone(), id, line, heard: Mutex::default() });
+    let talk =
+        Arc::new(Talk { edge, sockets: sockets.clone(), id, line: line.clone(), address, heard: Mutex::default() });
     // The library's socket must not keep alive what keeps it alive.
     let listening = Arc::downgrade(&talk);
     locked(&sockets.talks).insert(sid.clone(), talk);
@@ -111,6 +117,8 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     });
     let sockets = Arc::downgrade(&sockets);
     socket.on_disconnect(move || {
+        // Without its socket the connection is nothing.
+        line.cut();
         if let Some(sockets) = sockets.upgrade() {
             sockets.registry().close(id);
             locked(&sockets.talks).remove(&sid);
@@ -120,16 +128,16 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
 }
 
 impl Talk {
-    /// The client went on to another connection.
-    pub(super) fn moved_to(&self, connection: Arc<Connection>) {
-        self.line.moved_to(connection);
+    /// Which socket of the registry it is, and whether its connection has ended.
+    pub(super) fn place(&self) -> (SocketId, bool) {
+        (self.id, self.line.is_over())
     }
 
     fn hear(talk: &Arc<Self>, said: Said) {
         let mut heard = locked(&talk.heard);
         if heard.waiting.len() >= PATIENCE {
             drop(heard);
-            talk.refuse(said.ack, &ApiError::RateLimited(1), Act::Look);
+            talk.acknowledge(said.ack, &ApiError::RateLimited(1).told(Act::Look).1);
             return;
         }
         heard.waiting.push_back(said);
@@ -156,19 +164,19 @@ impl Talk {
             "conf" => self.conf(&arguments, ack),
             "auth" | "auth2" => match self.enter(&arguments).await {
                 Ok(shown) => self.answer(ack, &shown),
-                Err(error) => self.refuse(ack, &error, Act::MindOwn),
+                Err(error) => self.refuse(ack, &error, Act::MindOwn).await,
             },
             "chat message" => match self.message(arguments).await {
                 Ok(shown) => self.answer(ack, &shown),
-                Err(error) => self.refuse(ack, &error, Act::Send),
+                Err(error) => self.refuse(ack, &error, Act::Send).await,
             },
             "typing" => match self.typing(arguments).await {
                 Ok(()) => self.answer(ack, &json!({})),
-                Err(error) => self.refuse(ack, &error, Act::Type),
+                Err(error) => self.refuse(ack, &error, Act::Type).await,
             },
             _ => match self.caller() {
-                Ok(_) => self.refuse(ack, &rows::NOT_FOUND.into(), Act::Look),
-                Err(error) => self.refuse(ack, &error, Act::Look),
+                Ok(_) => self.refuse(ack, &rows::NOT_FOUND.into(), Act::Look).await,
+                Err(error) => self.refuse(ack, &error, Act::Look).await,
             },
         }
     }
@@ -181,13 +189,23 @@ impl Talk {
     }
 
     /// What REST would answer. On a socket a refusal reaches nobody but who asked for an acknowledgement.
-    fn refuse(&self, ack: AckSender, error: &ApiError, act: Act) {
-        let (row, body) = error.told(act);
+    /// It waits until what it may rest on is durable.
+    async fn refuse(&self, ack: AckSender, error: &ApiError, act: Act) {
+        let (mut row, mut body) = error.told(act);
         if let Some(fault) = error.fault() {
             tracing::error!(?act, fault, "something said over a socket failed");
         }
         if row.status == 403 {
             self.edge.metrics.refused(row.code);
+            if let Some(identity) = self.sockets.registry().identity(self.id) {
+                self.edge.chat.refused(&identity.app, row.code);
+            }
+        }
+        if row.status < 500
+            && let Err(fault) = self.edge.chat.settled().await
+        {
+            (row, body) = ApiError::from(fault).told(act);
+            tracing::error!(?act, code = row.code, "a refusal over a socket rests on what could not be made durable");
         }
         self.acknowledge(ack, &body);
     }
@@ -210,10 +228,9 @@ impl Talk {
     /// `auth2(token, headers or device)`: who it is. A failure leaves the socket open, and deaf: a
     /// client that is sent away comes back at once, for ever (realtime.md 7).
     async fn enter(&self, arguments: &[Value]) -> Result<Value, ApiError> {
-        let now = (self.edge.senses.elapsed)();
-        self.sockets.registry().forget(self.id, now);
-        let peer = self.line.peer();
+        let (now, peer) = ((self.edge.senses.elapsed)(), self.address);
         self.edge.limits.may_try(peer, now)?;
+        self.sockets.registry().forget(self.id, now);
         let entered = self.prove(arguments).await;
         if entered.as_ref().is_err_and(|error| error.row(Act::MindOwn).status < 500) {
             self.edge.limits.failed(peer, now);
@@ -226,13 +243,19 @@ impl Talk {
         let number = app.number;
         let shown = serde_json::to_value(FullUser::of(&app.id, &account)).unwrap_or_default();
         self.sockets.registry().enter(self.id, Identity { app, user: user.clone(), token, expires_ms: i64::MAX });
-        let heard = self.edge.chat.rooms_heard(number, &user, &token).await;
-        let (expires_ms, rooms) = match heard {
-            Ok(Some(heard)) => heard,
-            Ok(None) => return Err(self.left(rows::INVALID_TOKEN.into())),
-            Err(error) => return Err(self.left(error.into())),
+        let hears = loop {
+            let ends = self.sockets.registry().ends();
+            let (expires_ms, rooms) = match self.edge.chat.rooms_heard(number, &user, &token).await {
+                Ok(Some(heard)) => heard,
+                Ok(None) => return Err(self.left(rows::INVALID_TOKEN.into())),
+                Err(error) => return Err(self.left(error.into())),
+            };
+            let mut registry = self.sockets.registry();
+            // Else some of the rooms may be gone by now, and their ids others'.
+            if registry.ends() == ends {
+                break registry.hear(self.id, token, expires_ms, rooms);
+            }
         };
-        let hears = self.sockets.registry().hear(self.id, token, expires_ms, rooms);
         if hears {
             self.line.belongs_to(number);
         }
@@ -274,7 +297,7 @@ impl Talk {
     fn caller(&self) -> Result<Caller, ApiError> {
         let identity = self.sockets.registry().identity(self.id).ok_or(rows::INVALID_TOKEN)?;
         let who = Who::User { id: identity.user, token: identity.token };
-        Ok(Caller { app: identity.app, who, address: Some(self.line.peer()) })
+        Ok(Caller { app: identity.app, who, address: Some(self.address) })
     }
 
     /// `chat message`: as `POST /rooms/{id}/message`; the room stands in the message.
@@ -318,8 +341,9 @@ impl Talk {
         if heard.typed.get(room).is_some_and(|last| now.saturating_sub(*last) < TYPING_EVERY) {
             return false;
         }
+        heard.typed.retain(|_, last| now.saturating_sub(*last) < TYPING_EVERY);
         if heard.typed.len() >= TYPED_ROOMS {
-            heard.typed.clear();
+            return false;
         }
         heard.typed.insert(room.clone(), now);
         true

@@ -21,7 +21,10 @@ const TOGETHER: u32 = 64;
 /// The connection that writes, and the turns done on it that await their `COMMIT`.
 pub(super) struct Writer {
     pub(super) connection: Connection,
+    /// Turns that wrote something and await their `COMMIT`.
     done: u32,
+    /// All turns since the transaction began, those that wrote nothing too: they must not put it off.
+    turns: u32,
     /// Why the open transaction, and every turn in it, came to nothing.
     lost: Arc<Lost>,
 }
@@ -51,6 +54,7 @@ impl Writer {
     /// Carries all turns done so far into the WAL.
     fn commit(&mut self, durability: &Durability) {
         if self.done == 0 {
+            self.turns = 0;
             return;
         }
         durability.announce();
@@ -65,7 +69,7 @@ impl Writer {
             leave(&self.connection, "ROLLBACK");
             self.lost = Arc::default();
         }
-        self.done = 0;
+        (self.done, self.turns) = (0, 0);
         durability.finish();
     }
 }
@@ -79,7 +83,7 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(connection: Connection, durability: &Arc<Durability>) -> Self {
-        let writer = Writer { connection, done: 0, lost: Arc::default() };
+        let writer = Writer { connection, done: 0, turns: 0, lost: Arc::default() };
         Self {
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
             waiting: AtomicUsize::new(0),
@@ -212,14 +216,21 @@ impl Drop for Turn {
         let Some(mut writer) = self.writer.take() else { return };
         match self.inside {
             Inside::Nothing => {}
-            Inside::Transaction => leave(&writer.connection, "ROLLBACK"),
+            Inside::Transaction => {
+                leave(&writer.connection, "ROLLBACK");
+            }
             Inside::Savepoint => {
-                leave(&writer.connection, "ROLLBACK TO turn");
-                leave(&writer.connection, "RELEASE turn");
+                if leave(&writer.connection, "ROLLBACK TO turn") {
+                    leave(&writer.connection, "RELEASE turn");
+                } else {
+                    // What the turn did must not be carried by the others' COMMIT.
+                    leave(&writer.connection, "ROLLBACK");
+                }
             }
         }
+        writer.turns += 1;
         let line = Arc::clone(&self.line);
-        if writer.done >= TOGETHER || line.waiting.load(Ordering::SeqCst) == 0 {
+        if writer.turns >= TOGETHER || line.waiting.load(Ordering::SeqCst) == 0 {
             writer.commit(&line.durability);
             return;
         }
@@ -228,12 +239,14 @@ impl Drop for Turn {
     }
 }
 
-/// Leaves a transaction or a savepoint, if one is open.
-pub(super) fn leave(connection: &Connection, by: &str) {
-    if !connection.is_autocommit()
-        && let Err(error) = command(connection, by)
-    {
-        // What begins next on it fails, so nothing can slip in with what is left.
+/// Leaves a transaction or a savepoint, if one is open. False: that failed.
+pub(super) fn leave(connection: &Connection, by: &str) -> bool {
+    if connection.is_autocommit() {
+        return true;
+    }
+    let left = command(connection, by);
+    if let Err(error) = &left {
         tracing::error!(%error, "a transaction could not be left");
     }
+    left.is_ok()
 }
