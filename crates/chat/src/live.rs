@@ -27,20 +27,23 @@ impl Chat {
 
     /// The caller types in a room; nothing is stored. `tell` is called while the room is locked: after a
     /// ban, block or removal was acknowledged nobody is told. `listeners`: who might be; those of
-    /// them are told who are in the room. Errors: [`Error::NoRoom`], refusals.
+    /// them are told who are in the room. Answers with the text as it was told, sensitive words masked
+    /// (N-28). Errors: [`Error::NoRoom`], refusals.
     pub async fn typing(
         &self,
         caller: &Caller,
         room: &RoomId,
+        text: &str,
         listeners: &[UserId],
-        tell: impl FnOnce(&Profile, &[UserId]) + Send,
-    ) -> Result<()> {
+        tell: impl FnOnce(&Profile, &str, &[UserId]) + Send,
+    ) -> Result<String> {
         let mut open = self.begin(caller).await?;
         let Speaker { user: typist, actor, .. } = open.speaker(None, false).await?;
         let room = open.lock_room(room).await?;
         open.judge_as(Act::Type, &room, &typist.profile.id, actor, false).await?;
         let hear = open.tx.hearers_among(&room.id, listeners).await?;
-        tell(&typist.profile, &hear);
-        Ok(())
+        let shown = open.words().await?.mask(text).into_owned();
+        tell(&typist.profile, &shown, &hear);
+        Ok(shown)
     }
 }

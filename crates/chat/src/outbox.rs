@@ -11,9 +11,8 @@ use std::sync::{Mutex, PoisonError, Weak};
 use banter_domain::id::{ObjectId, ObjectIds, RoomId, UserId};
 use banter_domain::message::Message;
 use banter_domain::moderation::{hears, shows_reading};
-use banter_domain::record::Topic;
 use banter_domain::room::{Outlook, Room, RoomSeen};
-use serde_json::Value;
+use banter_store::StoredEvent;
 
 use crate::access::TokenHash;
 use crate::rooms::seen;
@@ -27,23 +26,6 @@ pub trait Ears: Send + Sync {
     /// These tokens ended. Called before the revocation is acknowledged: when it returns, nobody hears
     /// anything by them any more.
     fn revoked(&self, app: i64, tokens: &[TokenHash]);
-}
-
-/// An event of the outbox.
-#[derive(Debug, Clone)]
-pub struct Happening {
-    /// Its id, by which events are ordered.
-    pub id: ObjectId,
-    /// What it is about.
-    pub topic: Topic,
-    /// Where.
-    pub room: Option<RoomId>,
-    /// Its place in the room's order, or the last one before it.
-    pub seq: Option<i64>,
-    /// Who did it, or whom it is about.
-    pub user: Option<UserId>,
-    /// More about it.
-    pub payload: Value,
 }
 
 /// A room as each of some users sees it.
@@ -125,7 +107,7 @@ impl Chat {
     }
 
     /// What happened from an event on, in order, at most `limit`; and where to go on.
-    pub async fn happenings(&self, app: i64, from: ObjectId, limit: usize) -> Result<(Vec<Happening>, ObjectId)> {
+    pub async fn happenings(&self, app: i64, from: ObjectId, limit: usize) -> Result<(Vec<StoredEvent>, ObjectId)> {
         let until = self.outbox_end(app);
         if until <= from {
             return Ok((Vec::new(), from));
@@ -135,17 +117,7 @@ impl Chat {
             Some(last) if events.len() >= limit => last.id.successor(),
             _ => until,
         };
-        let happened = events.into_iter().filter_map(|event| {
-            Some(Happening {
-                id: event.id,
-                topic: Topic::parse(&event.topic)?,
-                room: event.room,
-                seq: event.seq,
-                user: event.user,
-                payload: event.payload,
-            })
-        });
-        Ok((happened.collect(), next))
+        Ok((events, next))
     }
 
     /// When a user's token ends, milliseconds, and the rooms he hears. `None`: it is no longer good.

@@ -30,8 +30,8 @@ pub struct NewEvent<'a> {
 pub struct StoredEvent {
     /// Its id, time-ordered.
     pub id: ObjectId,
-    /// The name of its topic.
-    pub topic: String,
+    /// What it is about; `None`: something this version does not know.
+    pub topic: Option<Topic>,
     /// Where.
     pub room: Option<RoomId>,
     /// Its place in the room's order.
@@ -45,7 +45,7 @@ pub struct StoredEvent {
 fn stored_event(mut row: Row) -> Result<StoredEvent> {
     Ok(StoredEvent {
         id: row.object_id(0)?,
-        topic: row.text(1)?,
+        topic: Topic::parse(row.str(1)?),
         room: row.room_id_opt(2)?,
         seq: row.int_opt(3)?,
         user: row.user_opt(4)?,

@@ -246,8 +246,7 @@ async fn typing(
     Path(room): Path<RoomId>,
     Body(body): Body<TypingNow>,
 ) -> Result<Response, ApiError> {
-    let text = body.message.unwrap_or_default();
-    super::sockets::typing(&edge, &caller, &room, text.clone()).await?;
+    let text = super::sockets::typing(&edge, &caller, &room, body.message.unwrap_or_default()).await?;
     let typed = json!({"message": text, "room": room.as_str(), "sender": caller.user().as_str()});
     Ok(Answer(typed).into_response())
 }

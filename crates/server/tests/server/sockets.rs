@@ -310,6 +310,11 @@ each_store! {
         assert_eq!(typed, json!({ "message": "hel", "room": "den", "sender": "bob" }));
         typist.hears("typing", |heard| heard["sender"] == "bob" && heard["message"] == "hel").await;
         assert!(typist.heard().iter().all(|(_, heard)| heard["sender"] != "ann"));
+        // N-28: what is typed is masked as what is sent is.
+        house.platform().post("/config", json!({ "censorship": { "keywords": ["darn"] } })).await.expect_ok();
+        let typed = cat.post("/rooms/den/typing", json!({ "message": "oh darn" })).await.expect_ok();
+        assert_eq!(typed["message"], "oh ****");
+        typist.hears("typing", |heard| heard["sender"] == "cat" && heard["message"] == "oh ****").await;
         // Not more often than once a second: the second one is dropped without a word.
         typist.asks("typing", json!(["den"])).await;
         assert_eq!(one.heard().iter().filter(|(event, _)| event == "typing").count(), 1);

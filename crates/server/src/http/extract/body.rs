@@ -35,11 +35,8 @@ impl<T: DeserializeOwned> FromRequest<Edge> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, edge: &Edge) -> Result<Self, ApiError> {
-        let limit =
-            request.extensions().get::<Inbound>().map_or(edge.settings.body_limit, |inbound| inbound.body_limit);
-        let (parts, body) = request.into_parts();
-        let bytes = collect(&parts.headers, body, limit, edge.settings.body_timeout).await?;
-        parse(media_type(&parts.headers).as_deref(), &bytes).map(Self)
+        let (media, bytes) = taken(request, edge).await?;
+        parse(media.as_deref(), &bytes).map(Self)
     }
 }
 
@@ -52,11 +49,8 @@ impl FromRequest<Edge> for AnyBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, edge: &Edge) -> Result<Self, ApiError> {
-        let limit =
-            request.extensions().get::<Inbound>().map_or(edge.settings.body_limit, |inbound| inbound.body_limit);
-        let (parts, body) = request.into_parts();
-        let bytes = collect(&parts.headers, body, limit, edge.settings.body_timeout).await?;
-        match (media_type(&parts.headers).as_deref(), bytes.trim_ascii()) {
+        let (media, bytes) = taken(request, edge).await?;
+        match (media.as_deref(), bytes.trim_ascii()) {
             (
                 None | Some("" | "application/json" | "text/json"),
                 json @ ([b'[' | b'"', ..] | [b't' | b'f' | b'n', ..]),
@@ -69,6 +63,14 @@ impl FromRequest<Edge> for AnyBody {
             (media, _) => parse::<serde_json::Map<String, Value>>(media, &bytes).map(|map| Self(Value::Object(map))),
         }
     }
+}
+
+/// The body's media type and its bytes, no more than the route takes.
+async fn taken(request: Request, edge: &Edge) -> Result<(Option<String>, Bytes), ApiError> {
+    let limit = request.extensions().get::<Inbound>().map_or(edge.settings.body_limit, |inbound| inbound.body_limit);
+    let (parts, body) = request.into_parts();
+    let bytes = collect(&parts.headers, body, limit, edge.settings.body_timeout).await?;
+    Ok((media_type(&parts.headers), bytes))
 }
 
 /// The media type, lower-cased, without parameters. `None`: the request names none.

@@ -102,7 +102,9 @@ fn set_next(sockets: &Sockets, number: i64, next: banter_domain::id::ObjectId) {
 
 async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening) -> banter_chat::Result<()> {
     let told = Told { sockets, edge, app };
-    match (one.topic, &one.room, &one.user) {
+    // What a newer version wrote is told by the newer version.
+    let Some(topic) = one.topic else { return Ok(()) };
+    match (topic, &one.room, &one.user) {
         (Topic::Message, Some(room), _) => told.message(room, one, false).await,
         (Topic::MessageChanged, Some(room), _) => told.message(room, one, true).await,
         (Topic::Room, Some(room), Some(user)) if field(&one.payload, "alone") == true => {
@@ -173,7 +175,7 @@ impl Told<'_> {
         };
         let lines = match alone {
             Some(user) => self.sockets.registry().of_user(number, user),
-            None => self.sockets.registry().of_room(number, &room.id, None),
+            None => self.sockets.registry().of_room(number, &room.id),
         };
         tell(lines, "chat message", &MessageView::of(&self.app.id, &message));
         Ok(())
@@ -232,7 +234,7 @@ impl Told<'_> {
             && self.edge.chat.still_shows_reading(self.app.number, room, user).await?
         {
             let read = json!({ "roomID": room.as_str(), "memberID": user.as_str(), "messageID": message });
-            let lines = self.sockets.registry().of_room(self.app.number, room, None);
+            let lines = self.sockets.registry().of_room(self.app.number, room);
             tell(lines, "lastRead", &read);
         }
         Ok(())

@@ -23,9 +23,6 @@ pub(super) trait Line: Send + Sync {
     /// Ends the connection without a farewell. A client takes that for a fault of the network and
     /// comes back after a while; a farewell would bring it back at once, for ever.
     fn cut(&self);
-
-    /// Has the connection ended?
-    fn is_over(&self) -> bool;
 }
 
 /// What an event carries: written once, whoever hears it, in either encoding (realtime.md 4).
@@ -79,6 +76,11 @@ impl SocketIoLine {
         self.unless_full(sent);
     }
 
+    /// Has the connection ended?
+    pub(super) fn is_over(&self) -> bool {
+        self.connection.is_over()
+    }
+
     fn unless_full(&self, sent: Result<(), SendError>) {
         match sent {
             Ok(()) => {}
@@ -103,10 +105,6 @@ impl Line for SocketIoLine {
 
     fn cut(&self) {
         self.connection.cut();
-    }
-
-    fn is_over(&self) -> bool {
-        self.connection.is_over()
     }
 }
 

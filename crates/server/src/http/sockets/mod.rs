@@ -152,17 +152,17 @@ impl Sockets {
     }
 }
 
-/// Somebody types: the others in the room are told, if he may. Errors: [`rows::INVALID_MESSAGE_FORMAT`]
+/// Somebody types: the others in the room are told, if he may. Answers with the text as they are. Errors: [`rows::INVALID_MESSAGE_FORMAT`]
 /// for a text that is too long, refusals.
-pub(crate) async fn typing(edge: &Edge, caller: &Caller, room: &RoomId, text: String) -> Result<(), ApiError> {
+pub(crate) async fn typing(edge: &Edge, caller: &Caller, room: &RoomId, text: String) -> Result<String, ApiError> {
     if !limits_of_fields::fits(&text, limits_of_fields::MESSAGE) {
         return Err(rows::INVALID_MESSAGE_FORMAT.into());
     }
     let app = caller.app.number;
-    let Some(sockets) = edge.sockets.get() else { return Ok(()) };
+    let Some(sockets) = edge.sockets.get() else { return Ok(text) };
     let listeners: Vec<UserId> = sockets.registry().users_of_room(app, room).into_iter().collect();
-    let tell = |typist: &Profile, hear: &[UserId]| sockets.typing(app, room, typist, (&text, hear));
-    Ok(edge.chat.typing(caller, room, &listeners, tell).await?)
+    let tell = |typist: &Profile, shown: &str, hear: &[UserId]| sockets.typing(app, room, typist, (shown, hear));
+    Ok(edge.chat.typing(caller, room, &text, &listeners, tell).await?)
 }
 
 impl Ears for Sockets {

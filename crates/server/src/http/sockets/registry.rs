@@ -151,14 +151,14 @@ impl Registry {
         self.sockets.get(&id).filter(|socket| !socket.deaf)?.identity.clone()
     }
 
-    /// The sockets that hear a room, but for those of one user.
-    pub(super) fn of_room(&self, app: i64, room: &RoomId, but: Option<&UserId>) -> Vec<Arc<dyn Line>> {
-        self.lines(self.by_room.get(&(app, room.clone())), but)
+    /// The sockets that hear a room.
+    pub(super) fn of_room(&self, app: i64, room: &RoomId) -> Vec<Arc<dyn Line>> {
+        self.lines(self.by_room.get(&(app, room.clone())))
     }
 
     /// The sockets of a user, those that hear.
     pub(super) fn of_user(&self, app: i64, user: &UserId) -> Vec<Arc<dyn Line>> {
-        self.lines(self.by_user.get(&(app, user.clone())), None)
+        self.lines(self.by_user.get(&(app, user.clone())))
     }
 
     /// All sockets, whoever has them.
@@ -172,12 +172,9 @@ impl Registry {
         self.sockets.values().filter(waits).map(|socket| Arc::clone(&socket.line)).collect()
     }
 
-    fn lines(&self, ids: Option<&HashSet<SocketId>>, but: Option<&UserId>) -> Vec<Arc<dyn Line>> {
-        let hears = |socket: &&Socket| {
-            !socket.deaf && socket.identity.as_ref().is_some_and(|identity| Some(&identity.user) != but)
-        };
+    fn lines(&self, ids: Option<&HashSet<SocketId>>) -> Vec<Arc<dyn Line>> {
         let sockets = ids.into_iter().flatten().filter_map(|id| self.sockets.get(id));
-        sockets.filter(hears).map(|socket| Arc::clone(&socket.line)).collect()
+        sockets.filter(|socket| !socket.deaf).map(|socket| Arc::clone(&socket.line)).collect()
     }
 
     /// Does anybody hear a room?

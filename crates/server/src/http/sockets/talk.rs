@@ -331,7 +331,7 @@ impl Talk {
             return Ok(());
         }
         let text = text.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-        super::typing(&self.edge, &caller, &room, text).await
+        super::typing(&self.edge, &caller, &room, text).await.map(drop)
     }
 
     /// Was it long enough ago that he was heard typing there?

@@ -110,6 +110,12 @@ impl Durability {
         }
     }
 
+    /// How many wait for a sync.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.progress.receiver_count()
+    }
+
     /// How often the WAL was made durable.
     pub(super) fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::Relaxed)

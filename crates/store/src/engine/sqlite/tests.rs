@@ -30,8 +30,6 @@ async fn count(mut session: Box<dyn Session>) -> Result<Vec<Row>> {
     session.rows("SELECT count(*) FROM meta WHERE value = ''", vec![]).await
 }
 
-const QUICKLY: Duration = Duration::from_millis(50);
-
 #[tokio::test]
 async fn what_is_not_durable_is_not_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -63,7 +61,10 @@ async fn what_is_not_durable_is_not_told() {
         let sqlite = sqlite.clone();
         async move { sqlite.settled().await }
     });
-    tokio::time::sleep(QUICKLY).await;
+    // All four wait for the disk.
+    while sqlite.0.durability.waiting() < 4 {
+        tokio::task::yield_now().await;
+    }
     assert!(!committing.is_finished() && !reading.is_finished());
     assert!(!finding.is_finished() && !settling.is_finished());
 
