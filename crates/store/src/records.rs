@@ -126,6 +126,13 @@ impl View {
 }
 
 impl View {
+    /// How far a reader of the outbox has come: the first event he has not read. `None`: he never read.
+    pub async fn cursor(&mut self, name: &str) -> Result<Option<ObjectId>> {
+        let text = "SELECT next FROM cursors WHERE app = $1 AND name = $2";
+        let rows = self.session.rows(text, binds![self.app, name]).await?;
+        rows.first().map(|row| row.object_id(0)).transpose()
+    }
+
     /// One key of the configuration.
     pub async fn config_of(&mut self, name: &str) -> Result<Option<Json>> {
         let text = "SELECT value FROM config WHERE app = $1 AND name = $2";
@@ -174,6 +181,13 @@ impl Tx {
             event.payload.as_ref().map(Json::to_string),
         ];
         self.view.session.put(text, values).await
+    }
+
+    /// A reader of the outbox has read all events before this one.
+    pub async fn set_cursor(&mut self, name: &str, next: ObjectId) -> Result<()> {
+        let text = "INSERT INTO cursors (app, name, next) VALUES ($1, $2, $3)
+            ON CONFLICT (app, name) DO UPDATE SET next = $3";
+        self.view.session.put(text, binds![self.view.app, name, next]).await
     }
 
     /// Deletes events older than an id, at most `limit`; true: there may be more.
