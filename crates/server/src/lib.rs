@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod errors;
 pub mod http;
+pub mod outgoing;
 pub mod telemetry;
 
 use std::sync::Arc;

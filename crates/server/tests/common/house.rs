@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -16,6 +17,9 @@ pub(crate) struct Keys {
     pub(crate) api: String,
     pub(crate) client: String,
 }
+
+/// How long an answer may take that surely comes.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An app on a running server. Cheap to clone; the people are made when they are first named.
 #[derive(Clone)]
@@ -31,7 +35,7 @@ struct Inner {
 impl House {
     /// `base`: where the server listens, `http://127.0.0.1:3100`.
     pub(crate) fn new(base: impl Into<String>, keys: Keys) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = banter_server::outgoing::client().timeout(PATIENCE).build().expect("a client");
         Self(Arc::new(Inner { base: base.into(), keys, http, tokens: Mutex::default() }))
     }
 
