@@ -130,7 +130,7 @@ impl View {
     pub async fn cursor(&mut self, name: &str) -> Result<Option<ObjectId>> {
         let text = "SELECT next FROM cursors WHERE app = $1 AND name = $2";
         let rows = self.session.rows(text, binds![self.app, name]).await?;
-        rows.first().map(|row| row.object_id(0)).transpose()
+        rows.into_iter().next().map(|mut row| row.object_id(0)).transpose()
     }
 
     /// One key of the configuration.
