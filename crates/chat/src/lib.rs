@@ -21,6 +21,7 @@ mod outbox;
 mod prefs;
 mod rooms;
 mod search;
+mod stickers;
 mod users;
 
 use std::collections::HashMap;
@@ -30,16 +31,16 @@ pub use access::{App, Caller, TokenHash, Who};
 use banter_domain::id::{ObjectId, ObjectIds, RoomId};
 use banter_domain::words::WordFilter;
 pub use banter_store::StoredEvent as Happening;
-pub use banter_store::{Anchor, MessagesQuery, TimeField};
+pub use banter_store::{Anchor, MessagesQuery, PutAway, TimeField};
 use banter_store::{EngineKind, Store};
 pub use error::{Error, Result};
 pub use figures::{AuditQuery, Bucket, BucketSize, ModerationStats, Stats};
 pub use import::{ImportError, Imported, Record};
 pub use kept::{Kept, KeptAnswer, ListKey, Ticket};
-pub use messages::{Batch, BatchDone, Deleted, Para, Words};
+pub use messages::{Batch, BatchDone, Deleted, MessagesOfApp, MessagesPage, Para, PutAwayDone, Words};
 pub use moderation::{ListReader, Written};
 pub use outbox::{Ears, RoomForEach};
-pub use rooms::{NewKind, NewRoom, Property, Reading, RoomChange, RoomsQuery, SortBy};
+pub use rooms::{NewKind, NewRoom, Property, Reading, RoomChange, RoomsQuery, SortBy, Way};
 pub use search::{Found, SearchFor, SearchQuery};
 pub use users::{Account, Grant, TokenRecord, UserGroup};
 

@@ -178,6 +178,19 @@ impl Chat {
         Ok(users.into_iter().map(|user| (user.clone(), hear.contains(&user))).collect())
     }
 
+    /// The owner and managers of a room among some users.
+    pub async fn superusers_among(&self, app: i64, room: &Room, users: &[UserId]) -> Result<Vec<UserId>> {
+        let mut above = self.store.view(app).await?.managers_among(&room.id, users).await?;
+        above.extend(
+            room.owner
+                .iter()
+                .filter(|owner| users.contains(owner) && !above.contains(owner))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
+        Ok(above)
+    }
+
     /// Who is meant by a user: those in it, if it is a user group; else himself.
     pub async fn people_of(&self, app: i64, user: &UserId) -> Result<Vec<UserId>> {
         let in_it = self.store.view(app).await?.group_members(std::slice::from_ref(user)).await?;

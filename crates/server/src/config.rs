@@ -94,6 +94,9 @@ pub struct Edge {
     /// Take the client's address from the last entry of X-Forwarded-For: only behind a proxy that sets it
     #[arg(long, env = "BANTER_TRUST_FORWARDED", value_parser = FalseyValueParser::new())]
     pub trust_forwarded: bool,
+    /// Issue tokens to whoever has the client key (POST /auths/sign/v2): for trying things out, never for real
+    #[arg(long, env = "BANTER_SANDBOX", value_parser = FalseyValueParser::new())]
+    pub sandbox: bool,
     /// How long an issued token lives, days
     #[arg(long, env = "BANTER_TOKEN_DAYS", value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub token_days: u32,
@@ -281,6 +284,8 @@ pub struct ServeSettings {
     pub secret: Secret,
     /// How long an issued token lives, days.
     pub token_days: u32,
+    /// Are tokens issued to whoever has the client key?
+    pub sandbox: bool,
     /// Calls a minute with one API key; 0: no limit.
     pub rate_limit: u32,
     /// The largest body, bytes.
@@ -312,6 +317,7 @@ impl Default for ServeSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             secret: Secret([0; 32]),
             token_days: 7,
+            sandbox: false,
             rate_limit: 6000,
             body_limit: 1 << 20,
             message_body_limit: 10 << 20,
@@ -336,6 +342,7 @@ impl Edge {
             listen: self.listen,
             secret,
             token_days: self.token_days,
+            sandbox: self.sandbox,
             rate_limit: self.rate_limit,
             body_limit: self.body_limit as usize,
             message_body_limit: self.message_body_limit as usize,

@@ -14,7 +14,7 @@ use banter_store::sql::{Cell, Engine};
 use recorder::{Asked, Recorder};
 
 /// Tables that grow with the app: none may be read from end to end.
-const GROWING: [&str; 14] = [
+const GROWING: [&str; 17] = [
     "users",
     "group_members",
     "tokens",
@@ -29,10 +29,13 @@ const GROWING: [&str; 14] = [
     "audit",
     "tallies",
     "events",
+    "invitations",
+    "put_away",
+    "group_prefs",
 ];
 
 /// What the statements call them.
-const ALIASES: [(&str, &str); 12] = [
+const ALIASES: [(&str, &str); 16] = [
     ("u", "users"),
     ("e", "users"),
     ("g", "group_members"),
@@ -45,6 +48,10 @@ const ALIASES: [(&str, &str); 12] = [
     ("l", "relations"),
     ("b", "relations"),
     ("o", "relations"),
+    ("i", "invitations"),
+    ("v", "users"),
+    ("c", "members"),
+    ("p", "put_away"),
 ];
 
 /// Questions that are about all of something, by what they begin with: figures for the operator.

@@ -10,10 +10,13 @@ use std::time::Duration;
 use banter_chat::{App, Happening, RoomForEach};
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::record::Topic;
-use banter_domain::room::RoomSeen;
+use banter_domain::room::{Room, RoomSeen};
 use serde_json::{Value, json};
 
+use super::line::Line;
 use super::{ANONYMOUS, Sockets, locked, tell};
+use crate::http::invitations::from_outside;
+use crate::http::view::invitation::InvitationView;
 use crate::http::view::message::MessageView;
 use crate::http::view::room::RoomView;
 use crate::http::view::time::Iso;
@@ -127,6 +130,20 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
             Ok(())
         }
         (Topic::Ban, Some(room), Some(by)) => told.ban(room, by, &one.payload).await,
+        (Topic::Invited, Some(room), Some(invitee)) => told.invited(room, invitee).await,
+        (Topic::Uninvited, None, Some(invitee)) => {
+            let lines = sockets.registry().of_user(app.number, invitee);
+            tell(lines, "cancelInvitation", &json!({ "room": field(&one.payload, "room") }));
+            Ok(())
+        }
+        (Topic::PutAway, None, Some(user)) => {
+            let payload = json!({
+                "room": field(&one.payload, "room"), "messages": field(&one.payload, "messages"),
+                "isUserDeleteAllMessagesInRoom": field(&one.payload, "all"),
+            });
+            tell(sockets.registry().of_user(app.number, user), "userDeleteMessages", &payload);
+            Ok(())
+        }
         (Topic::User, ..) if field(&one.payload, "deleted") == true => told.everything().await,
         // Of these nobody is told: profiles show when they are read, and revocations were acted upon.
         (Topic::User | Topic::TokensRevoked | Topic::Config, ..) => Ok(()),
@@ -175,9 +192,33 @@ impl Told<'_> {
         };
         let lines = match alone {
             Some(user) => self.sockets.registry().of_user(number, user),
+            None if message.hidden => self.of_superusers(&room).await?,
             None => self.sockets.registry().of_room(number, &room.id),
         };
         tell(lines, "chat message", &MessageView::of(&self.app.id, &message));
+        Ok(())
+    }
+
+    /// Those of a room's listeners who see what is out of the members' sight.
+    async fn of_superusers(&self, room: &Room) -> banter_chat::Result<Vec<Arc<dyn Line>>> {
+        let number = self.app.number;
+        let listeners: Vec<UserId> = self.sockets.registry().users_of_room(number, &room.id).into_iter().collect();
+        let above = self.edge.chat.superusers_among(number, room, &listeners).await?;
+        let registry = self.sockets.registry();
+        Ok(above.iter().flat_map(|user| registry.of_user(number, user)).collect())
+    }
+
+    /// Somebody is asked into a room, if that still reaches him.
+    async fn invited(&self, room: &RoomId, invitee: &UserId) -> banter_chat::Result<()> {
+        let number = self.app.number;
+        let lines = self.sockets.registry().of_user(number, invitee);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if let Some(invitation) = self.edge.chat.invitation(number, room, invitee).await? {
+            let outside = from_outside(&invitation);
+            tell(lines, "invitation", &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
+        }
         Ok(())
     }
 
