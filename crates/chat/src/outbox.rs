@@ -35,8 +35,6 @@ pub struct RoomForEach {
     pub seen: RoomSeen,
     /// Those of the users who hear the room, and how they see it.
     pub outlooks: Vec<(UserId, Outlook)>,
-    /// Those who do not.
-    pub outside: Vec<UserId>,
 }
 
 #[derive(Default)]
@@ -160,16 +158,14 @@ impl Chat {
         let mut view = self.store.view(app).await?;
         let Some(room) = view.room(room).await? else { return Ok(None) };
         let seen = seen(&mut view, &room, None).await?;
-        let (mut outlooks, mut outside) = (Vec::new(), Vec::new());
+        let mut outlooks = Vec::new();
         for user in choose(&seen) {
             let outlook = view.outlook(&room, &user).await?;
             if hears(outlook.standing) {
                 outlooks.push((user, outlook));
-            } else {
-                outside.push(user);
             }
         }
-        Ok(Some(RoomForEach { seen, outlooks, outside }))
+        Ok(Some(RoomForEach { seen, outlooks }))
     }
 
     /// Which of these users hear a room.

@@ -79,6 +79,9 @@ pub struct Edge {
     /// How many events may wait for one socket; past them it is cut off, and comes back
     #[arg(long, env = "BANTER_SOCKET_QUEUE", value_name = "EVENTS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(16..=1 << 20))]
     pub socket_queue: u32,
+    /// How many bytes may wait for one socket; past them it is cut off as well
+    #[arg(long, env = "BANTER_SOCKET_QUEUE_BYTES", value_name = "BYTES", default_value_t = 8 << 20, value_parser = clap::value_parser!(u32).range(65_536..=1 << 30))]
+    pub socket_queue_bytes: u32,
     /// How long a client may take to send a request's headers, and be silent between two requests, seconds
     #[arg(long, env = "BANTER_HEADER_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub header_timeout: u32,
@@ -296,6 +299,8 @@ pub struct ServeSettings {
     pub socket_packet_limit: usize,
     /// How many events may wait for one socket.
     pub socket_queue: usize,
+    /// How many bytes may wait for one socket.
+    pub socket_queue_bytes: usize,
     /// How long the headers of a request may take, and silence between two requests.
     pub header_timeout: Duration,
     /// How long the next piece of a body may take.
@@ -323,6 +328,7 @@ impl Default for ServeSettings {
             message_body_limit: 10 << 20,
             socket_packet_limit: 1 << 20,
             socket_queue: 1024,
+            socket_queue_bytes: 8 << 20,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             max_headers: 100,
@@ -348,6 +354,7 @@ impl Edge {
             message_body_limit: self.message_body_limit as usize,
             socket_packet_limit: self.socket_packet_limit as usize,
             socket_queue: self.socket_queue as usize,
+            socket_queue_bytes: self.socket_queue_bytes as usize,
             header_timeout: seconds(self.header_timeout),
             body_timeout: seconds(self.body_timeout),
             max_headers: usize::from(self.max_headers),

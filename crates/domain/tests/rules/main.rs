@@ -151,6 +151,7 @@ fn r07_a_block_stops_what_reaches_the_other_and_nothing_else() {
         Act::Type,
         Act::Edit,
         Act::DeleteMessages,
+        Act::Hide,
         Act::Pin,
         Act::React,
     ];
@@ -288,7 +289,9 @@ fn r13_a_banned_user_reads_leaves_and_minds_his_own_and_no_more() {
         Act::ReadRoom,
         Act::ReadMessages,
         Act::Search,
+        Act::FindRoom,
         Act::Leave,
+        Act::PutAway,
         // Each of its messages is judged as one that is sent.
         Act::SendBatch,
         Act::MarkRead,

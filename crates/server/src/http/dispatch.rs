@@ -41,7 +41,9 @@ pub(crate) async fn dispatch(
     if sockets::is_for_sockets(request.uri().path())
         && let Some(sockets) = edge.sockets.get().filter(|_| request.method() != Method::OPTIONS)
     {
-        return Ok(sockets.answer(&connection, request).await);
+        // What a client asks waits until there is something to tell: the library's own pings end it.
+        let patience = if request.method() == Method::POST { edge.settings.body_timeout } else { Duration::MAX };
+        return Ok(sockets.answer(&connection, patience, request).await);
     }
     let begun = (edge.senses.elapsed)();
     let request_id = request_id(&edge, request.headers());

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use banter_chat::{App, Happening, RoomForEach};
+use banter_chat::{App, Happening, RoomForEach, StoreError};
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::record::Topic;
 use banter_domain::room::{Room, RoomSeen};
@@ -86,7 +86,13 @@ async fn catch_up(sockets: &Sockets, edge: &Edge, number: i64) -> banter_chat::R
         let (happened, next) = edge.chat.happenings(number, from, AT_ONCE).await?;
         let more = happened.len() >= AT_ONCE;
         for one in happened {
-            deliver(sockets, edge, &app, &one).await?;
+            match deliver(sockets, edge, &app, &one).await {
+                // What cannot be read today cannot be read tomorrow either; what follows can.
+                Err(banter_chat::Error::Store(StoreError::Corrupt(what))) => {
+                    tracing::error!(id = %one.id, what, "an event cannot be told");
+                }
+                told => told?,
+            }
             // What was told is not told again, whatever goes wrong after it.
             set_next(sockets, number, one.id.successor());
         }
@@ -248,14 +254,10 @@ impl Told<'_> {
             let registry = self.sockets.registry();
             to(seen, &hear).into_iter().filter(|user| registry.is_here(number, user)).collect()
         };
-        let Some(RoomForEach { mut seen, outlooks, outside }) =
-            self.edge.chat.room_for_each(number, room, here).await?
-        else {
+        // Who is not in it any more hears it until it is told that he left: the words about him come first.
+        let Some(RoomForEach { mut seen, outlooks }) = self.edge.chat.room_for_each(number, room, here).await? else {
             return Ok(());
         };
-        for user in &outside {
-            self.sockets.registry().set_hearing(number, room, user, false);
-        }
         for (user, outlook) in outlooks {
             let lines = {
                 let mut registry = self.sockets.registry();
@@ -301,12 +303,12 @@ impl Told<'_> {
     /// Only the blocker's own devices learn of a block.
     async fn block(&self, blocker: &UserId, payload: &Value) -> banter_chat::Result<()> {
         let status = self.status(payload, ("block", "unblock"), field(payload, "room").as_str().unwrap_or_default());
-        let lines = self.sockets.registry().of_user(self.app.number, blocker);
-        tell(lines, "blockStatus", &status);
-        match field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok()) {
-            Some(room) => self.room(&room, |_, _| vec![blocker.clone()]).await,
-            None => Ok(()),
+        if let Some(room) = field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok()) {
+            self.room(&room, |_, _| vec![blocker.clone()]).await?;
         }
+        // Last, after everything that may fail and is then told again.
+        tell(self.sockets.registry().of_user(self.app.number, blocker), "blockStatus", &status);
+        Ok(())
     }
 
     /// Who banned and the room's owner learn of a ban, and of the room so do they and the banned user
