@@ -31,15 +31,9 @@ pub fn document(routes: &[Route]) -> Value {
     }
     json!({
         "openapi": "3.1.0",
-        "info": {
-            "title": "Banter",
-            "version": env!("CARGO_PKG_VERSION"),
-            "summary": "A chat server whose heart is moderation",
-            "description": "Every answer is in one envelope: `{\"RC\": 0, \"RM\": \"OK\", \"result\": …}`, or, refused, \
+        "info": info("Banter", "Every answer is in one envelope: `{\"RC\": 0, \"RM\": \"OK\", \"result\": …}`, or, refused, \
                 `{\"RC\": <status>, \"RM\": …, \"error\": {\"code\": …, \"message\": …}}`. A slash at the end of a path does not count. \
-                401 means a bad token or API key and nothing else.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
+                401 means a bad token or API key and nothing else."),
         "servers": [{"url": "/"}],
         "tags": tags.iter().map(|tag| json!({"name": tag})).collect::<Vec<_>>(),
         "paths": paths,
@@ -108,6 +102,17 @@ fn operation(route: &Route) -> Value {
     };
     fields.insert("security".to_owned(), security);
     operation
+}
+
+/// What a document says of itself.
+pub(crate) fn info(title: &str, description: &str) -> Value {
+    json!({
+        "title": title,
+        "version": env!("CARGO_PKG_VERSION"),
+        "summary": "A chat server whose heart is moderation",
+        "description": description,
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    })
 }
 
 /// `GET /rooms/{id}` is `get_rooms_id`.

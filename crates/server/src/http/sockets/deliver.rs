@@ -13,6 +13,7 @@ use banter_domain::record::Topic;
 use banter_domain::room::{Room, RoomSeen};
 use serde_json::{Value, json};
 
+use super::events::Event;
 use super::line::Line;
 use super::{ANONYMOUS, Sockets, locked, tell};
 use crate::http::invitations::from_outside;
@@ -139,7 +140,7 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
         (Topic::Invited, Some(room), Some(invitee)) => told.invited(room, invitee).await,
         (Topic::Uninvited, None, Some(invitee)) => {
             let lines = sockets.registry().of_user(app.number, invitee);
-            tell(lines, "cancelInvitation", &json!({ "room": field(&one.payload, "room") }));
+            tell(lines, Event::InvitationCancelled, &json!({ "room": field(&one.payload, "room") }));
             Ok(())
         }
         (Topic::PutAway, None, Some(user)) => {
@@ -147,7 +148,7 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
                 "room": field(&one.payload, "room"), "messages": field(&one.payload, "messages"),
                 "isUserDeleteAllMessagesInRoom": field(&one.payload, "all"),
             });
-            tell(sockets.registry().of_user(app.number, user), "userDeleteMessages", &payload);
+            tell(sockets.registry().of_user(app.number, user), Event::DeletedForOneself, &payload);
             Ok(())
         }
         (Topic::User, ..) if field(&one.payload, "deleted") == true => told.everything().await,
@@ -201,7 +202,7 @@ impl Told<'_> {
             None if message.hidden => self.of_superusers(&room).await?,
             None => self.sockets.registry().of_room(number, &room.id),
         };
-        tell(lines, "chat message", &MessageView::of(&self.app.id, &message));
+        tell(lines, Event::Message, &MessageView::of(&self.app.id, &message));
         Ok(())
     }
 
@@ -223,7 +224,7 @@ impl Told<'_> {
         }
         if let Some(invitation) = self.edge.chat.invitation(number, room, invitee).await? {
             let outside = from_outside(&invitation);
-            tell(lines, "invitation", &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
+            tell(lines, Event::Invitation, &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
         }
         Ok(())
     }
@@ -265,7 +266,7 @@ impl Told<'_> {
                 registry.of_user(number, &user)
             };
             seen.outlook = Some(outlook);
-            tell(lines, "room", &RoomView::of(&self.app.id, &seen, Some(&user)));
+            tell(lines, Event::Room, &RoomView::of(&self.app.id, &seen, Some(&user)));
         }
         Ok(())
     }
@@ -278,7 +279,7 @@ impl Told<'_> {
         {
             let read = json!({ "roomID": room.as_str(), "memberID": user.as_str(), "messageID": message });
             let lines = self.sockets.registry().of_room(self.app.number, room);
-            tell(lines, "lastRead", &read);
+            tell(lines, Event::LastRead, &read);
         }
         Ok(())
     }
@@ -287,8 +288,8 @@ impl Told<'_> {
         let lines = self.sockets.registry().of_user(self.app.number, user);
         let name = field(payload, "name");
         match payload.get("value") {
-            Some(value) => tell(lines, "myPrefChange", &json!({ "key": name, "data": value })),
-            None => tell(lines, "myPrefDelete", name),
+            Some(value) => tell(lines, Event::PrefChange, &json!({ "key": name, "data": value })),
+            None => tell(lines, Event::PrefDelete, name),
         }
     }
 
@@ -296,7 +297,7 @@ impl Told<'_> {
         let room = field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok());
         if let (Some(room), Some(pref)) = (room, field(payload, "pref").as_object()) {
             let lines = self.sockets.registry().of_user(self.app.number, user);
-            tell(lines, "roomPref", &prefs::shown(&room, pref.clone()));
+            tell(lines, Event::RoomPref, &prefs::shown(&room, pref.clone()));
         }
     }
 
@@ -307,7 +308,7 @@ impl Told<'_> {
             self.room(&room, |_, _| vec![blocker.clone()]).await?;
         }
         // Last, after everything that may fail and is then told again.
-        tell(self.sockets.registry().of_user(self.app.number, blocker), "blockStatus", &status);
+        tell(self.sockets.registry().of_user(self.app.number, blocker), Event::BlockStatus, &status);
         Ok(())
     }
 
@@ -325,7 +326,7 @@ impl Told<'_> {
         let status = self.status(payload, ("ban", "unban"), room.as_str());
         for user in [Some(by.clone()), owner].into_iter().flatten().collect::<HashSet<_>>() {
             let lines = self.sockets.registry().of_user(self.app.number, &user);
-            tell(lines, "blockStatus", &status);
+            tell(lines, Event::BlockStatus, &status);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! domain, from facts of the database.
 
 mod deliver;
+pub(crate) mod events;
 mod line;
 mod registry;
 mod talk;
@@ -29,6 +30,7 @@ use serde_json::json;
 use socketioxide::{ParserConfig, SocketIo, TransportType};
 use tokio::sync::Notify;
 
+use self::events::Event;
 use self::line::{Line, Payload};
 use self::registry::Registry;
 use self::talk::Talk;
@@ -171,7 +173,7 @@ impl Sockets {
             let others = hear.iter().filter(|user| **user != typist.id);
             others.flat_map(|user| registry.of_user(app, user)).collect()
         };
-        tell(lines, "typing", &payload);
+        tell(lines, Event::Typing, &payload);
     }
 
     /// From now on an app's outbox is read.
@@ -231,12 +233,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Tells some sockets of one event, written once for all.
-fn tell<T: Serialize + ?Sized>(lines: Vec<Arc<dyn Line>>, event: &str, payload: &T) {
+fn tell<T: Serialize + ?Sized>(lines: Vec<Arc<dyn Line>>, event: Event, payload: &T) {
     if lines.is_empty() {
         return;
     }
     match Payload::of(payload) {
-        Ok(payload) => lines.iter().for_each(|line| line.tell(event, &payload)),
-        Err(error) => tracing::error!(%error, event, "an event cannot be written"),
+        Ok(payload) => lines.iter().for_each(|line| line.tell(event.name(), &payload)),
+        Err(error) => tracing::error!(%error, event = event.name(), "an event cannot be written"),
     }
 }

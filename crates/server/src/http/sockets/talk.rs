@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 
+use super::events::Word;
 use super::line::{Line, Payload, SocketIoLine};
 use super::registry::{Identity, SocketId};
 use super::{Sockets, locked};
@@ -167,17 +168,17 @@ impl Talk {
     }
 
     async fn understand(&self, Said { event, arguments, ack }: Said) {
-        match event.as_str() {
-            "conf" => self.conf(&arguments, ack),
-            "auth" | "auth2" => match self.enter(&arguments).await {
+        match Word::of(&event) {
+            Some(Word::Conf) => self.conf(&arguments, ack),
+            Some(Word::Enter | Word::EnterAsBefore) => match self.enter(&arguments).await {
                 Ok(shown) => self.answer(ack, &shown),
                 Err(error) => self.refuse(ack, &error, Act::MindOwn).await,
             },
-            "chat message" => match self.message(arguments).await {
+            Some(Word::Message) => match self.message(arguments).await {
                 Ok(shown) => self.answer(ack, &shown),
                 Err(error) => self.refuse(ack, &error, Act::Send).await,
             },
-            "typing" => match self.typing(arguments).await {
+            Some(Word::Typing) => match self.typing(arguments).await {
                 Ok(()) => self.answer(ack, &json!({})),
                 // What a rule refuses is dropped without a word.
                 Err(error) if error.row(Act::Type).status == 403 => {
@@ -186,7 +187,7 @@ impl Talk {
                 }
                 Err(error) => self.refuse(ack, &error, Act::Type).await,
             },
-            _ => match self.caller() {
+            None => match self.caller() {
                 Ok(_) => self.refuse(ack, &rows::NOT_FOUND.into(), Act::Look).await,
                 Err(error) => self.refuse(ack, &error, Act::Look).await,
             },
