@@ -149,11 +149,13 @@ pub enum Topic {
     TokensRevoked,
     /// The app's configuration changed.
     Config,
+    /// The platform has something to say to the devices of some users.
+    Push,
 }
 
 impl Topic {
     /// All topics.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Message,
         Self::MessageChanged,
         Self::MessagesDeleted,
@@ -169,6 +171,7 @@ impl Topic {
         Self::RoomPref,
         Self::TokensRevoked,
         Self::Config,
+        Self::Push,
     ];
 
     /// Reads a name. `None`: no such topic.
@@ -196,6 +199,7 @@ impl Topic {
             Self::RoomPref => "room-pref",
             Self::TokensRevoked => "tokens-revoked",
             Self::Config => "config",
+            Self::Push => "push",
         }
     }
 }

@@ -7,6 +7,7 @@ mod read;
 mod send;
 
 use banter_domain::id::{ObjectId, UserId};
+use banter_domain::push::Notice;
 pub use batch::{Batch, BatchDone, Para};
 pub use delete::Deleted;
 pub(crate) use send::Speaker;
@@ -25,4 +26,6 @@ pub struct Words {
     pub reply: Option<ObjectId>,
     /// Users it names.
     pub mentions: Vec<UserId>,
+    /// How those who are away are told of it, if it is new.
+    pub notice: Notice,
 }

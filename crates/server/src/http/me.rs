@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Edge;
 use super::answer::Answer;
-use super::extract::{Body, Caller, Path, Query};
+use super::extract::{Body, Caller, DeviceName, Path, Query};
 use super::limits_of_fields as limits;
 use super::routes::{Kind, Param, Route, Shape};
 use super::users::{change_of, show};
@@ -52,12 +52,14 @@ pub fn routes() -> Vec<Route> {
         Route::new(Act::MindOwn, Method::POST, "/me/logout", log_out)
             .tag("Me")
             .summary("End the token one came with")
-            .text("With an API key: all tokens of the user it names.")
+            .text("With an API key: all tokens of the user it names, and his devices with them.")
+            .param(Param::header("IM-Device-ID", "The device one is on, which is notified no more"))
             .example(sample::answer(&json!({}))),
         Route::new(Act::MindOwn, Method::POST, "/me/logout-others", log_out_others)
             .tag("Me")
             .summary("End all of one's tokens but the one one came with")
-            .text("With an API key: all tokens of the user it names.")
+            .text("With an API key: all tokens of the user it names, and his devices with them.")
+            .param(Param::header("IM-Device-ID", "The device one is on: all others are notified no more"))
             .example(sample::answer(&json!({}))),
         mutes(Route::new(Act::MindOwn, Method::POST, "/me/mute/{room}", mute).summary("Mute a room")),
         mutes(Route::new(Act::MindOwn, Method::DELETE, "/me/mute/{room}", unmute).summary("Unmute a room")),
@@ -101,14 +103,22 @@ async fn disable(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Res
 }
 
 /// `POST /me/logout`
-async fn log_out(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
-    edge.chat.log_out(&caller, false).await?;
+async fn log_out(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    DeviceName(device): DeviceName,
+) -> Result<Response, ApiError> {
+    edge.chat.log_out(&caller, false, device.as_deref()).await?;
     Ok(Answer(json!({})).into_response())
 }
 
 /// `POST /me/logout-others`
-async fn log_out_others(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
-    edge.chat.log_out(&caller, true).await?;
+async fn log_out_others(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    DeviceName(device): DeviceName,
+) -> Result<Response, ApiError> {
+    edge.chat.log_out(&caller, true, device.as_deref()).await?;
     Ok(Answer(json!({})).into_response())
 }
 

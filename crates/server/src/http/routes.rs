@@ -316,6 +316,7 @@ pub fn routes() -> Vec<Route> {
         super::search::routes(),
         super::badges::routes(),
         super::prefs::routes(),
+        super::push::routes(),
         super::config::routes(),
         super::admin::routes(),
         super::service::routes(),
