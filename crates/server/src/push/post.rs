@@ -85,10 +85,11 @@ impl Post {
                     return true;
                 }
                 Some(Outcome::Gone) => {
-                    (self.counted)(service, End::Gone);
+                    // If it cannot be taken off now, its next push will say so again.
                     if let Err(error) = self.chat.drop_dead(app, device).await {
                         tracing::warn!(%error, "a device that is gone could not be taken off");
                     }
+                    (self.counted)(service, End::Gone);
                     return true;
                 }
                 Some(Outcome::Refused(why)) => {

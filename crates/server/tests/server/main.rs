@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod host;
+mod push_services;
 mod shape;
 mod sight;
 mod socket;
@@ -31,6 +32,7 @@ mod bans;
 mod blocks;
 mod callers;
 mod config;
+mod devices;
 mod docs;
 mod effects_of_bans;
 mod effects_of_blocks;
@@ -42,6 +44,7 @@ mod model;
 mod openapi;
 mod pages;
 mod prefs;
+mod push;
 mod rooms;
 mod rulings;
 mod search;
