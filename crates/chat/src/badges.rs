@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use banter_domain::id::UserId;
 
+use banter_domain::id::UserId;
+use banter_store::View;
+
 use crate::rooms::OwnRooms;
 use crate::{App, Caller, Chat, Result, Who};
 
@@ -12,13 +15,7 @@ impl Chat {
     /// Unread messages of the caller's rooms that carry all these tags (rest.md 2.13).
     pub async fn badge(&self, caller: &Caller, tags: &[String]) -> Result<i64> {
         let mut view = self.store.view(caller.app.number).await?;
-        let user = caller.user();
-        let (mut own, mut total) = (OwnRooms::of(&user), 0);
-        while let Some(some) = own.next(&mut view).await? {
-            let tagged = some.iter().filter(|own| tags.iter().all(|tag| own.room.tags.contains(tag)));
-            total += tagged.map(|own| own.unread).sum::<i64>();
-        }
-        Ok(total)
+        unread(&mut view, &caller.user(), tags).await
     }
 
     /// Unread messages of those to whom some tokens belong, each once, in the order of their tokens; a token
@@ -70,4 +67,14 @@ impl Chat {
         }
         Ok((total, by_tag.into_iter().collect()))
     }
+}
+
+/// Unread messages of a user's rooms that carry all these tags.
+pub(crate) async fn unread(view: &mut View, user: &UserId, tags: &[String]) -> Result<i64> {
+    let (mut own, mut total) = (OwnRooms::of(user), 0);
+    while let Some(some) = own.next(view).await? {
+        let tagged = some.iter().filter(|own| tags.iter().all(|tag| own.room.tags.contains(tag)));
+        total += tagged.map(|own| own.unread).sum::<i64>();
+    }
+    Ok(total)
 }

@@ -5,7 +5,7 @@ use banter_domain::id::{RoomId, UserId};
 use banter_domain::moderation::{Act, Denied, may_hear_room};
 use banter_domain::record::{Action, Topic};
 use banter_domain::user::{Profile, User, UserChange, UserKind};
-use banter_store::TokenRow;
+use banter_store::{Going, TokenRow};
 use serde_json::{Map, Value, json};
 
 use crate::kept::Shown;
@@ -133,8 +133,8 @@ impl Chat {
         Ok(Account { user, mutes })
     }
 
-    /// Revokes all tokens of a user, or one (rest.md 2.5). No act begun with them after this
-    /// returns succeeds. Errors: [`Error::NoUser`], [`Error::NoToken`].
+    /// Revokes all tokens of a user, and his devices with them, or one (rest.md 2.5). No act begun with
+    /// them after this returns succeeds. Errors: [`Error::NoUser`], [`Error::NoToken`].
     pub async fn revoke_tokens(&self, caller: &Caller, id: &UserId, token: Option<&str>) -> Result<Vec<TokenRecord>> {
         let mut open = self.begin(caller).await?;
         let hash = token.map(|token| self.token_hash(token).hex());
@@ -144,6 +144,10 @@ impl Chat {
         }
         if gone.is_empty() && token.is_some() {
             return Err(Error::NoToken);
+        }
+        if token.is_none() {
+            // Nothing is left that could hear, so nothing is to be told.
+            open.tx.delete_devices(id, Going::All).await?;
         }
         open.note_revoked(id, gone.len()).await?;
         open.done().await?;

@@ -204,20 +204,30 @@ pub struct ObjectIds {
 }
 
 impl ObjectIds {
+    /// So far is counted within a second.
+    const LAST_COUNT: u32 = 0x00ff_ffff;
+
     /// `process` should be random: it keeps the ids of two processes apart.
     #[must_use]
     pub fn new(process: [u8; 5]) -> Self {
         Self { process, last: std::sync::Mutex::new((0, 0)) }
     }
 
+    /// From here on every id is later than this one, which another process may have made in this second.
+    pub fn go_on_after(&self, id: ObjectId) {
+        let [a, b, c, d, ..] = id.0;
+        let past = (u32::from_be_bytes([a, b, c, d]), Self::LAST_COUNT);
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *last = past.max(*last);
+    }
+
     /// The next id, for a thing made at `now_ms`.
     pub fn next(&self, now_ms: i64) -> ObjectId {
-        const LAST_COUNT: u32 = 0x00ff_ffff;
         let now = seconds(now_ms);
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *last = match *last {
             (second, _) if now > second => (now, 0),
-            (second, LAST_COUNT) => (second.saturating_add(1), 0),
+            (second, Self::LAST_COUNT) => (second.saturating_add(1), 0),
             (second, count) => (second, count + 1),
         };
         ObjectId::of(last.0, self.process, last.1)
@@ -301,6 +311,18 @@ mod tests {
         }
         assert_eq!(UserId::parse("é".repeat(256)), Err(BadId::TooLong));
         assert!(UserId::parse("é".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn the_ids_of_a_process_come_after_those_of_the_one_before() {
+        let (before, after) = (ObjectIds::new([9; 5]), ObjectIds::new([1; 5]));
+        let last = before.next(5_000);
+        assert!(after.next(5_000) < last, "within a second chance decides");
+        after.go_on_after(last);
+        assert!(after.next(5_000) > last);
+        // What is known to be past is no reason to go back.
+        after.go_on_after(ObjectId::first_of(0));
+        assert!(after.next(0) > last);
     }
 
     proptest! {

@@ -7,6 +7,7 @@ pub mod filter;
 pub mod id;
 pub mod message;
 pub mod moderation;
+pub mod push;
 pub mod record;
 pub mod relation;
 pub mod room;

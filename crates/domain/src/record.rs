@@ -169,11 +169,13 @@ pub enum Topic {
     Uninvited,
     /// Somebody deleted messages for himself; only he hears.
     PutAway,
+    /// The platform has something to say to the devices of some users.
+    Push,
 }
 
 impl Topic {
     /// All topics.
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Message,
         Self::MessageChanged,
         Self::MessagesDeleted,
@@ -192,6 +194,7 @@ impl Topic {
         Self::Invited,
         Self::Uninvited,
         Self::PutAway,
+        Self::Push,
     ];
 
     /// Reads a name. `None`: no such topic.
@@ -222,6 +225,7 @@ impl Topic {
             Self::Invited => "invited",
             Self::Uninvited => "uninvited",
             Self::PutAway => "put-away",
+            Self::Push => "push",
         }
     }
 }

@@ -151,7 +151,9 @@ async fn open(place: &Place, options: Options, senses: &Senses) -> Result<(Arc<C
             (Store::sqlite(&place.data).map_err(|error| named("--data", error))?, secret)
         }
     };
-    Ok((chat(store, secret, options, senses)?, secret))
+    let chat = chat(store, secret, options, senses)?;
+    chat.resume().await?;
+    Ok((chat, secret))
 }
 
 fn named(flag: &str, error: banter_store::Error) -> Failure {

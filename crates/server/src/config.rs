@@ -12,6 +12,11 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::Senses;
+use crate::push::PushSettings;
+
+mod push;
+
+pub use push::Push;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -172,6 +177,9 @@ pub struct Serve {
     /// The app.
     #[command(flatten)]
     pub keys: AppKeys,
+    /// How to notify devices.
+    #[command(flatten)]
+    pub push: Push,
     /// How to tell what happens.
     #[command(flatten)]
     pub log: Log,
@@ -311,6 +319,8 @@ pub struct ServeSettings {
     pub stop_timeout: Duration,
     /// Is `X-Forwarded-For` to be believed?
     pub trust_forwarded: bool,
+    /// With which accounts devices are notified.
+    pub push: PushSettings,
     /// Clock and randomness.
     pub senses: Senses,
 }
@@ -334,6 +344,7 @@ impl Default for ServeSettings {
             max_headers: 100,
             stop_timeout: Duration::from_secs(10),
             trust_forwarded: false,
+            push: PushSettings::default(),
             senses: Senses::real(),
         }
     }
@@ -360,6 +371,7 @@ impl Edge {
             max_headers: usize::from(self.max_headers),
             stop_timeout: seconds(self.stop_timeout),
             trust_forwarded: self.trust_forwarded,
+            push: PushSettings::default(),
             senses,
         }
     }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod errors;
 pub mod http;
 pub mod outgoing;
+pub mod push;
 pub mod telemetry;
 
 use std::sync::Arc;

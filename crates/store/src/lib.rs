@@ -6,6 +6,7 @@
 //! Nothing here decides anything.
 
 mod apps;
+mod devices;
 pub mod engine;
 mod error;
 mod figures;
@@ -34,6 +35,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use apps::AppRow;
+pub use devices::{Among, Going, Wishes};
 pub use error::{Error, Result};
 pub use figures::{Refusals, Span};
 pub use import::ImportedMessage;

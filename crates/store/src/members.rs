@@ -190,7 +190,7 @@ impl View {
     }
 }
 
-fn parsed(text: &str) -> Result<Map<String, Json>> {
+pub(crate) fn parsed(text: &str) -> Result<Map<String, Json>> {
     serde_json::from_str(text).map_err(|_| crate::Error::Corrupt("preferences are not an object".to_owned()))
 }
 

@@ -133,6 +133,19 @@ impl View {
         rows.into_iter().next().map(|mut row| row.object_id(0)).transpose()
     }
 
+    /// The latest id that the outbox or one of its readers knows. `None`: neither knows any.
+    pub async fn outbox_newest(&mut self) -> Result<Option<ObjectId>> {
+        let events = "SELECT id FROM events WHERE app = $1 ORDER BY id DESC LIMIT 1";
+        let cursors = "SELECT next FROM cursors WHERE app = $1 ORDER BY next DESC LIMIT 1";
+        let mut newest = None;
+        for text in [events, cursors] {
+            for mut row in self.session.rows(text, binds![self.app]).await? {
+                newest = newest.max(Some(row.object_id(0)?));
+            }
+        }
+        Ok(newest)
+    }
+
     /// One key of the configuration.
     pub async fn config_of(&mut self, name: &str) -> Result<Option<Json>> {
         let text = "SELECT value FROM config WHERE app = $1 AND name = $2";

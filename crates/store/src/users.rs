@@ -336,13 +336,14 @@ impl Tx {
         self.view.session.put(text, binds![self.view.app, id, at_ms]).await
     }
 
-    /// Forgets a user: profile, tokens, mutes, groups and places in rooms. What he wrote, and who
+    /// Forgets a user: profile, tokens, devices, mutes, groups and places in rooms. What he wrote, and who
     /// shut him out, stay.
     pub async fn delete_user(&mut self, id: &UserId) -> Result<()> {
         for text in [
             "DELETE FROM tokens WHERE app = $1 AND user_id = $2",
             "DELETE FROM mutes WHERE app = $1 AND user_id = $2",
             "DELETE FROM prefs WHERE app = $1 AND user_id = $2",
+            "DELETE FROM devices WHERE app = $1 AND user_id = $2",
             "DELETE FROM mentions WHERE app = $1 AND user_id = $2",
             "DELETE FROM put_away WHERE app = $1 AND user_id = $2",
             "DELETE FROM invitations WHERE app = $1 AND invitee = $2",

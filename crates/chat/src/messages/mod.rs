@@ -9,6 +9,7 @@ mod read;
 mod send;
 
 use banter_domain::id::{ObjectId, UserId};
+use banter_domain::push::Notice;
 pub use batch::{Batch, BatchDone, Para};
 pub use delete::Deleted;
 pub use put_away::PutAwayDone;
@@ -30,4 +31,6 @@ pub struct Words {
     pub reply: Option<ObjectId>,
     /// Users it names.
     pub mentions: Vec<UserId>,
+    /// How those who are away are told of it, if it is new.
+    pub notice: Notice,
 }

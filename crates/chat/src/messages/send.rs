@@ -5,12 +5,13 @@ use std::sync::Arc;
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::message::{Message, Sender};
 use banter_domain::moderation::{Act, Actor};
+use banter_domain::push::Notice;
 use banter_domain::record::{Action, Topic};
 use banter_domain::room::Standing;
 use banter_domain::user::{Profile, User};
 use banter_domain::words::WordFilter;
 use banter_store::{LockedRoom, NewMessage};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Words;
 use crate::open::Open;
@@ -130,7 +131,11 @@ impl Open<'_> {
             now_ms: self.now_ms,
         };
         let (seq, at_ms) = self.tx.insert_message(room, &new).await?;
-        self.event(Topic::Message, Some((&room.id, seq)), Some(sender), None).await?;
+        let how = match words.notice {
+            Notice::Loud => None,
+            other => Some(json!({ "notice": other.name() })),
+        };
+        self.event(Topic::Message, Some((&room.id, seq)), Some(sender), how).await?;
         if speaker.force {
             self.audit(Action::Force, Some(sender), Some(&room.id), None, None).await?;
         }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use banter_chat::{
-    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, Grant, MessagesOfApp, MessagesQuery, NewKind, NewRoom,
-    Options, Para, Property, RoomChange, RoomsQuery, SearchFor, SearchQuery, TimeField, Way, Who, Words,
+    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, Grant, MAX_DEVICES, MessagesOfApp, MessagesQuery, NewKind,
+    NewRoom, Options, Para, Property, Reach, RoomChange, RoomsQuery, SearchFor, SearchQuery, Telling, TimeField, Way,
+    Who, Words,
 };
 use banter_domain::filter::Filter;
 use banter_domain::id::{AppId, RoomId, UserId};
+use banter_domain::push::{DeviceKind, DeviceToken, Note, Service};
 use banter_domain::record::Action;
 use banter_domain::relation::ListQuery;
 use banter_domain::sticker::StickerSet;
@@ -45,10 +47,12 @@ pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
     messages(&chat, &platform, &ann, &as_bob).await;
     moderation(&chat, &platform, &ann).await;
     the_rest(&chat, &platform, &ann).await;
+    notifications(&chat, &platform, &ann, &as_bob).await;
     chat.delete_room(&platform, &room("den")).await.expect("it goes");
     chat.delete_user(&platform, &user("bob")).await.expect("he goes");
     chat.revoke_tokens(&platform, &user("ann"), None).await.expect("it goes");
     chat.forget_the_old().await.expect("forgotten");
+    chat.resume().await.expect("it goes on");
 }
 
 async fn rooms(chat: &Chat, platform: &Caller, ann: &Caller) {
@@ -174,6 +178,38 @@ async fn moderation(chat: &Chat, platform: &Caller, ann: &Caller) {
     let hidden = banter_domain::id::Pair::of(&user("ann"), &user("dan")).expect("a pair").computed_room();
     let claimed = chat.create_room(platform, NewRoom { id: Some(hidden), ..NewRoom::default() }).await;
     claimed.expect("it makes way");
+}
+
+async fn notifications(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller) {
+    let (app, start) = (platform.app.number, chat.new_id());
+    assert_eq!(chat.pushed_up_to(app, Service::Apns).await.expect("an answer"), None);
+    let token = |text: &str| DeviceToken::parse(text.to_owned()).expect("a token");
+    // One more than a user may have.
+    for number in 0..=MAX_DEVICES {
+        let name = format!("phone-{number}");
+        chat.register_device(as_bob, DeviceKind::Ios, token(&name), name).await.expect("registered");
+    }
+    chat.register_device(ann, DeviceKind::Ios, token("anns"), String::new()).await.expect("registered");
+    assert!(chat.forget_device(ann, DeviceKind::Ios, "").await.expect("taken off"));
+    chat.send(ann, &room("den"), says("who is there?"), None, false).await.expect("sent");
+    chat.push_to(platform, &[user("ann"), user("bob")], &Note::default()).await.expect("on record");
+    let (happened, next) = chat.happenings(app, start, 100).await.expect("events");
+    let mut told = 0;
+    for telling in happened.iter().filter_map(Telling::of).map(Arc::new) {
+        let mut reach = Reach::of(telling.clone(), Service::Apns);
+        while let Some(devices) = reach.next(chat, app).await.expect("a page") {
+            for device in devices {
+                told += i32::from(chat.note_for(app, &telling, &device, false).await.expect("a verdict").is_some());
+                if device.name == "phone-20" {
+                    chat.drop_dead(app, &device).await.expect("taken off");
+                }
+            }
+        }
+    }
+    assert_eq!(told, 39, "twenty of the message, and one less of the platform's words");
+    chat.note_pushed(app, Service::Apns, next).await.expect("written");
+    assert_eq!(chat.pushed_up_to(app, Service::Apns).await.expect("an answer"), Some(next));
+    chat.log_out(as_bob, false, Some("phone-3")).await.expect("logged out");
 }
 
 async fn the_rest(chat: &Chat, platform: &Caller, ann: &Caller) {

@@ -8,7 +8,8 @@ mod moments;
 mod rights;
 
 use banter_domain::moderation::{
-    Act, Actor, Denied, Frozen, Target, hears, may_be_brought, may_change_room, may_hear_room, shows_reading,
+    Act, Actor, Awaited, Denied, Frozen, Target, hears, may_be_brought, may_change_room, may_hear_room, may_notify,
+    shows_reading,
 };
 use banter_domain::room::{Role, Standing};
 
@@ -397,4 +398,43 @@ fn a_freeze_stops_words_and_comers_and_lets_the_rest_be() {
             assert_eq!(moment.with(|other| other.actor = Actor::PlatformAs).decide(act), Ok(()), "{act:?}");
         }
     }
+}
+
+#[test]
+fn l16_n08_r09_a_notification_reaches_who_hears_the_room_and_nobody_a_ban_or_block_keeps_away() {
+    let standings = standings();
+    for standing in &standings {
+        for sender in &standings {
+            let awaited = Awaited {
+                standing: *standing,
+                sender: *sender,
+                wrote_it: false,
+                listens: false,
+                muted: false,
+                wants_any: true,
+            };
+            let kept_away = standing.banned || sender.banned || (standing.blocked && sender.blocked);
+            assert_eq!(may_notify(awaited), hears(*standing) && !kept_away, "{awaited:?}");
+            // Each of these alone is enough for silence.
+            for quiet in [
+                Awaited { wrote_it: true, ..awaited },
+                Awaited { listens: true, ..awaited },
+                Awaited { muted: true, ..awaited },
+                Awaited { wants_any: false, ..awaited },
+            ] {
+                assert!(!may_notify(quiet), "{quiet:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn l29_the_platform_notifies_both_of_a_blocked_pair() {
+    let member = Standing { role: Some(Role::Member), member: true, ..Standing::default() };
+    let apart = Standing { blocked: true, ..member };
+    let of =
+        |sender| Awaited { standing: apart, sender, wrote_it: false, listens: false, muted: false, wants_any: true };
+    // The platform's own client stands nowhere.
+    assert!(may_notify(of(Standing::default())));
+    assert!(!may_notify(of(apart)));
 }

@@ -15,9 +15,10 @@ pub(super) async fn run(serve: Serve) -> Result<(), Failure> {
     telemetry::start(&serve.log);
     let stop = Stop::new()?;
     let senses = Senses::real();
+    let push = serve.push.settings().map_err(Failure::Setting)?;
     let (chat, secret) = open(&serve.place, serve.edge.options(), &senses).await?;
     let given = given_app(&chat, serve.keys).await?;
-    let settings = serve.edge.settings(secret, senses);
+    let settings = ServeSettings { push, ..serve.edge.settings(secret, senses) };
     let running = listen(&settings, &chat).await?;
     // Made only once the server listens: keys are shown once, and must not be lost to a busy port.
     let first = if given.is_none() { first_app(&chat, &settings.senses).await? } else { None };

@@ -79,6 +79,8 @@ rows! {
     INVALID_EXPIRATION = 400, "Bad Request", "INVALID_REQUEST", "Invalid expirationDate format";
     /// A field that must be there is not.
     MISSING_PARAMETER = 400, "Bad Request", "MISSING_PARAMETER", "{} is required";
+    /// The same, as the page of pushes says it.
+    MISSING_CLIENTS_OR_PAYLOAD = 400, "Bad Request", "MISSING_PARAMETER", "clients and payload are required";
     /// A limit of the server would be passed.
     LIMIT_EXCEEDED = 400, "Bad Request", "LIMIT_EXCEEDED", "{}";
 

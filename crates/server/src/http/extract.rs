@@ -22,6 +22,7 @@ pub use query::Query;
 pub(crate) use query::bad as bad_parameter;
 
 use super::Edge;
+use super::limits_of_fields as limits;
 use super::view::time;
 use crate::errors::{ApiError, rows};
 
@@ -190,6 +191,25 @@ impl FromRequestParts<Edge> for IfNoneMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
         Ok(Self::of(&parts.headers))
+    }
+}
+
+/// The device a request says it comes from (`IM-Device-ID`, rest.md 0.2): 1 to 255 characters, as its client
+/// registered it. Errors: 400 `INVALID_ID`.
+#[derive(Debug, Default)]
+pub struct DeviceName(pub Option<String>);
+
+impl FromRequestParts<Edge> for DeviceName {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
+        let Some(given) = parts.headers.get("im-device-id") else { return Ok(Self(None)) };
+        let name = std::str::from_utf8(given.as_bytes()).map_err(|_| rows::INVALID_ID)?.trim();
+        match name {
+            "" => Ok(Self(None)),
+            name if limits::is_name(name, limits::NAME) => Ok(Self(Some(name.to_owned()))),
+            _ => Err(rows::INVALID_ID.into()),
+        }
     }
 }
 

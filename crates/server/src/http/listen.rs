@@ -24,6 +24,7 @@ use super::Edge;
 use super::connections::Connection;
 use super::dispatch::dispatch;
 use super::sockets::Sockets;
+use crate::push::{Counted, Listens, Pushing};
 
 /// A listening server. Dropped without [`Running::stop`], it goes on until the process ends.
 pub struct Running {
@@ -47,11 +48,21 @@ pub(crate) async fn listen(edge: Edge) -> io::Result<Running> {
     let listener = TcpListener::bind(edge.settings.listen).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(serve(edge, listener, stopped));
+    let pushing = pushing(&edge)?;
+    let ended = tokio::spawn(serve(edge, listener, pushing, stopped));
     Ok(Running { address, stop, ended })
 }
 
-async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
+/// Notifies devices of what happens here.
+fn pushing(edge: &Edge) -> io::Result<Pushing> {
+    let (listening, counting) = (edge.clone(), edge.clone());
+    let listens: Listens =
+        Arc::new(move |app, user| listening.sockets.get().is_some_and(|sockets| sockets.is_connected(app, user)));
+    let counted: Counted = Arc::new(move |service, end| counting.metrics.pushed(service.name(), end.name()));
+    Pushing::start(&edge.settings.push, &edge.chat, &edge.senses, &listens, &counted)
+}
+
+async fn serve(edge: Edge, listener: TcpListener, mut pushing: Pushing, mut stopped: oneshot::Receiver<()>) {
     let mut http = Builder::new(TokioExecutor::new());
     // Saying what is the library's own limit anyway would cost an allocation a request.
     if edge.settings.max_headers != 100 {
@@ -82,10 +93,17 @@ async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver
     }
     drop((listener, stopping));
     stop.send_replace(());
+    pushing.wind_up();
     sockets.close();
+    let patience = edge.settings.stop_timeout;
     // Each connection holds a receiver to its end.
-    if tokio::time::timeout(edge.settings.stop_timeout, stop.closed()).await.is_err() {
+    let answered = tokio::time::timeout(patience, stop.closed());
+    let (answered, pushed) = tokio::join!(answered, tokio::time::timeout(patience, pushing.ended()));
+    if answered.is_err() {
         tracing::warn!("some requests were not answered before the server stopped");
+    }
+    if pushed.is_err() {
+        tracing::warn!("some pushes were not done before the server stopped; they are sent again after the next start");
     }
     for task in [house_keeping, delivery] {
         task.abort();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Edge;
 use super::answer::Answer;
-use super::extract::{Body, Caller, Path, Query, Token};
+use super::extract::{Body, Caller, DeviceName, Path, Query, Token};
 use super::limits_of_fields as limits;
 use super::routes::{Kind, Param, Route, Shape};
 use super::users::tokens::{record_shape, record_shown};
@@ -57,13 +57,15 @@ pub fn routes() -> Vec<Route> {
         Route::new(Act::MindOwn, Method::POST, "/me/logout", log_out)
             .tag("Me")
             .summary("End the token one came with")
-            .text("With an API key: all tokens of the user it names.")
+            .text("With an API key: all tokens of the user it names, and his devices with them.")
+            .param(Param::header("IM-Device-ID", "The device one is on, which is notified no more"))
             .answer(record_shape())
             .example(sample::answer(&record)),
         Route::new(Act::MindOwn, Method::POST, "/me/logout-others", log_out_others)
             .tag("Me")
             .summary("End all of one's tokens but the one one came with")
-            .text("With an API key: all tokens of the user it names.")
+            .text("With an API key: all tokens of the user it names, and his devices with them.")
+            .param(Param::header("IM-Device-ID", "The device one is on: all others are notified no more"))
             .answer(Shape::object("EndedTokens").required("data", Kind::many(record_shape()), "Which"))
             .example(sample::answer(&json!({"data": [record]}))),
         mutes(Route::new(Act::MindOwn, Method::POST, "/me/mute/{room}", mute).summary("Mute a room")),
@@ -108,8 +110,13 @@ async fn disable(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Res
 }
 
 /// `POST /me/logout`
-async fn log_out(State(edge): State<Edge>, Caller(caller): Caller, Token(token): Token) -> Result<Response, ApiError> {
-    let gone = edge.chat.log_out(&caller, false).await?;
+async fn log_out(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    DeviceName(device): DeviceName,
+    Token(token): Token,
+) -> Result<Response, ApiError> {
+    let gone = edge.chat.log_out(&caller, false, device.as_deref()).await?;
     // The request carried it, so it may be shown.
     let token = token.filter(|_| !caller.is_platform());
     let record = gone.first().map_or_else(|| json!({}), |record| record_shown(record, token.as_deref()));
@@ -117,8 +124,12 @@ async fn log_out(State(edge): State<Edge>, Caller(caller): Caller, Token(token):
 }
 
 /// `POST /me/logout-others`
-async fn log_out_others(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
-    let gone = edge.chat.log_out(&caller, true).await?;
+async fn log_out_others(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    DeviceName(device): DeviceName,
+) -> Result<Response, ApiError> {
+    let gone = edge.chat.log_out(&caller, true, device.as_deref()).await?;
     let records: Vec<Value> = gone.iter().map(|record| record_shown(record, None)).collect();
     Ok(Answer(json!({"data": records})).into_response())
 }

@@ -9,10 +9,11 @@ mod words;
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use banter_chat::{Anchor, MessagesQuery, TimeField};
+use banter_chat::{Anchor, MessagesQuery, TimeField, Words};
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::{Kind as MessageKind, Message};
 use banter_domain::moderation::Act;
+use banter_domain::push::Notice;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -71,8 +72,8 @@ pub fn routes() -> Vec<Route> {
                 words::shape("PlatformMessage")
                     .required("room", Kind::Id, "Where")
                     .required("sender", Kind::Id, "Who sends")
-                    .field("push", Kind::Flag, "Taken and not yet used: there is no push delivery")
-                    .field("skipTotalBadge", Kind::Flag, "Taken and not yet used: there is no push delivery")
+                    .field("push", Kind::Flag, "Notify those who are away; default true")
+                    .field("skipTotalBadge", Kind::Flag, "The notification leaves the number on the device alone; default false")
                     .field("force", Kind::Flag, "Past the sender's bans and blocks; it is recorded"),
             )
             .large_body()
@@ -174,6 +175,17 @@ fn sender_and_force(fields: &mut Map<String, Value>) -> Result<(Option<UserId>, 
     Ok((sender, take_flag(fields, "force")?.unwrap_or(false)))
 }
 
+/// How those who are away are told (rest.md 5.2). `push`: what it is where it is not said.
+fn notice(fields: &mut Map<String, Value>, push: bool) -> Result<Notice, ApiError> {
+    let push = take_flag(fields, "push")?.unwrap_or(push);
+    let without_badge = take_flag(fields, "skipTotalBadge")?.unwrap_or(false);
+    Ok(match (push, without_badge) {
+        (false, _) => Notice::Silent,
+        (true, true) => Notice::WithoutBadge,
+        (true, false) => Notice::Loud,
+    })
+}
+
 /// `POST /rooms/{id}/message`
 async fn post(
     State(edge): State<Edge>,
@@ -230,7 +242,9 @@ async fn send(
     let Some(Value::String(room)) = fields.remove("room") else { return Err(bad("room", "a text")) };
     let room = RoomId::parse(room)?;
     let (sender, force) = sender_and_force(&mut fields)?;
-    let message = edge.chat.send(&caller, &room, words::new(fields)?, sender, force).await?;
+    let notice = notice(&mut fields, true)?;
+    let words = Words { notice, ..words::new(fields)? };
+    let message = edge.chat.send(&caller, &room, words, sender, force).await?;
     Ok(Answer(MessageView::with_sender_id(&caller.app.id, &message)).into_response())
 }
 

@@ -39,6 +39,12 @@ struct Reason {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Pushed {
+    service: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StoreOperation {
     operation: &'static str,
 }
@@ -49,6 +55,7 @@ pub struct Metrics {
     requests: Family<Answered, Counter>,
     refusals: Family<Reason, Counter>,
     socket_overflows: Counter,
+    pushes: Family<Pushed, Counter>,
     store: Family<StoreOperation, Histogram>,
     connections: Gauge,
     sockets: Gauge,
@@ -84,6 +91,8 @@ impl Metrics {
         let refusals = Family::<Reason, Counter>::default();
         let socket_overflows = Counter::default();
         registry.register("socket_overflows", "Sockets cut off because they did not keep up", socket_overflows.clone());
+        let pushes = Family::<Pushed, Counter>::default();
+        registry.register("pushes", "Pushes to devices, by service and what became of them", pushes.clone());
         registry.register("refusals", "Acts refused (403), by error code", refusals.clone());
         let store = Family::<StoreOperation, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register_with_unit(
@@ -112,6 +121,7 @@ impl Metrics {
             requests,
             refusals,
             socket_overflows,
+            pushes,
             store,
             connections,
             sockets,
@@ -154,6 +164,11 @@ impl Metrics {
     /// Counts sockets that were cut off because they did not keep up.
     pub(crate) fn socket_overflows(&self) -> Counter {
         self.socket_overflows.clone()
+    }
+
+    /// A push was sent, or given up.
+    pub(crate) fn pushed(&self, service: &'static str, outcome: &'static str) {
+        self.pushes.get_or_create(&Pushed { service, outcome }).inc();
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {

@@ -33,6 +33,7 @@ pub mod me;
 pub mod members;
 pub mod messages;
 pub mod prefs;
+pub mod push;
 pub mod rooms;
 pub mod search;
 pub mod stickers;

@@ -321,6 +321,7 @@ pub fn routes() -> Vec<Route> {
         super::prefs::routes(),
         super::stickers::routes(),
         super::auths::routes(),
+        super::push::routes(),
         super::config::routes(),
         super::admin::routes(),
         super::service::routes(),

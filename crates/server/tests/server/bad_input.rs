@@ -13,7 +13,7 @@ use crate::host::another_door;
 use crate::sight::{expect_same, sight};
 
 /// Routes that read a body, with who may send one.
-const WITH_BODY: [(&str, &str); 17] = [
+const WITH_BODY: [(&str, &str); 20] = [
     ("POST", "/admin/clients"),
     ("POST", "/admin/clients/list"),
     ("PUT", "/admin/clients/ann/token"),
@@ -31,6 +31,9 @@ const WITH_BODY: [(&str, &str); 17] = [
     ("POST", "/messages/batch"),
     ("POST", "/search"),
     ("POST", "/config"),
+    ("POST", "/me/subscribe"),
+    ("POST", "/me/unsubscribe"),
+    ("POST", "/push/push2clients"),
 ];
 
 async fn den(house: &House) -> [Caller; 2] {
@@ -116,6 +119,19 @@ each_store! {
             (&platform, "POST", "/admin/clients", json!({"_id": "x", "token": 1})),
             (&platform, "POST", "/admin/clients", json!({"_id": "x", "token": "t", "expirationDate": "tomorrow"})),
             (&platform, "POST", "/admin/clients", json!({"_id": "x", "token": ""})),
+            (&platform, "POST", "/me/subscribe", json!({"type": "phone", "token": "t"})),
+            (&platform, "POST", "/me/subscribe", json!({"type": "ios", "token": "a b"})),
+            (&platform, "POST", "/me/subscribe", json!({"type": "ios", "token": "x".repeat(2_049)})),
+            (&platform, "POST", "/me/subscribe", json!({"type": "ios", "token": "t", "deviceId": "x".repeat(256)})),
+            (&platform, "POST", "/push/push2clients", json!({"clients": "ann", "payload": {}})),
+            (&platform, "POST", "/push/push2clients", json!({"clients": [1], "payload": {}})),
+            (&platform, "POST", "/push/push2clients", json!({"clients": vec!["ann"; 1_001], "payload": {}})),
+            (&platform, "POST", "/push/push2clients", json!({"clients": ["ann"], "payload": []})),
+            (&platform, "POST", "/push/push2clients", json!({"clients": ["ann"], "payload": {"alert": 1}})),
+            (&platform, "POST", "/push/push2clients", json!({"clients": ["ann"], "payload": {"badge": -1}})),
+            (&platform, "POST", "/push/push2clients", json!({"clients": ["ann"], "payload": {"expiry": "soon"}})),
+            (&platform, "POST", "/push/push2clients", json!({"clients": ["ann"], "payload": {"topic": "a b"}})),
+            (&platform, "POST", "/push/push2clients", json!({"clients": ["ann"], "payload": {"body": "x".repeat(3_073)}})),
             (&platform, "POST", "/admin/clients/list", json!({"data": "x"})),
             (&platform, "POST", "/admin/clients/list", json!({"data": [1]})),
             (&platform, "POST", "/admin/clients/list", json!({})),

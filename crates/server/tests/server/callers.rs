@@ -98,6 +98,9 @@ fn body(route: &Route) -> Option<Value> {
         ("PUT", path) if path.ends_with("/token") => {
             json!({"token": "a-new-token", "expirationDate": "2199-01-01T00:00:00Z"})
         }
+        ("POST", "/me/subscribe") => json!({"type": "ios", "token": "a-token", "deviceId": "phone"}),
+        ("POST", "/me/unsubscribe") => json!({"type": "ios", "deviceId": "phone"}),
+        ("POST", "/push/push2clients") => json!({"clients": ["ann"], "payload": {"alert": "x"}}),
         ("POST", "/me") => json!({"description": "changed"}),
         ("POST", "/config") => json!({"key": 1}),
         ("POST", "/badges/byRoomTags") => json!({}),

@@ -73,7 +73,7 @@ fn the_rules_in_plain_words_are_the_rules() {
 #[test]
 fn every_setting_is_explained_to_the_operator() {
     let document = read("docs/operations.md");
-    let config = read("crates/server/src/config.rs");
+    let config = ["crates/server/src/config.rs", "crates/server/src/config/push.rs"].map(read).concat();
     for part in config.split("env = \"").skip(1) {
         let name = part.split('"').next().unwrap_or_default();
         assert!(document.contains(name), "{name} is not in docs/operations.md");

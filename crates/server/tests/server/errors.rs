@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::common::{Answer, House};
 
 /// Documented errors that are not produced as documented, and what stands in their place.
-const REPLACED: [(&str, &str); 15] = [
+const REPLACED: [(&str, &str); 13] = [
     ("api-key-error-missing-api-key", "INVALID_API_KEY, missing or wrong (rest.md 0.2)"),
     ("api-key-error-insufficient-permissions", "an API key may call every endpoint"),
     ("client-key-error-client-key-mismatch", "withdrawn by the rulings"),
@@ -21,8 +21,6 @@ const REPLACED: [(&str, &str); 15] = [
     ("list-users-413-result-too-large", "the limit is clamped, withdrawn by the rulings"),
     ("assign-token-409-user-exists", "an upsert, withdrawn by the rulings"),
     ("issue-token-409-user-exists", "an upsert, withdrawn by the rulings"),
-    ("push-to-clients-401-invalid-api-key", "push comes later"),
-    ("push-to-clients-400-missing-parameter", "push comes later"),
     ("api-key-error-rate-limit-exceeded", "in `bad_input`, with a server of its own"),
     ("client-key-error-invalid-client-key", "the text of GET /me (rest.md 0.2)"),
 ];
@@ -44,6 +42,8 @@ async fn situation(house: &House, name: &str) -> Option<Answer> {
         "update-config-401-invalid-api-key" | "update-sensitive-words-401-invalid-api-key" => {
             thief.post("/config", json!({})).await
         }
+        "push-to-clients-401-invalid-api-key" => thief.post("/push/push2clients", json!({})).await,
+        "push-to-clients-400-missing-parameter" => platform.post("/push/push2clients", json!({})).await,
         "update-config-400-invalid-body" => platform.post("/config", json!([])).await,
         "get-unread-message-by-a-room-401-invalid-token" => bad.post("/badges/byRoomTags", json!({})).await,
         "get-unread-message-by-a-room-400-invalid-tags" => {

@@ -65,6 +65,56 @@ pub(crate) async fn another_door(house: &House, settings: ServeSettings) -> Hous
     House::new(format!("http://{address}"), house.keys().clone())
 }
 
+/// A server of one test's own, over a database of its own, that can be stopped and started again.
+pub(crate) struct Own {
+    store: banter_store::Store,
+    running: Option<banter_server::Running>,
+    _folder: tempfile::TempDir,
+}
+
+impl Own {
+    /// Over the store that a house stands on. It is not started yet.
+    pub(crate) async fn over(house: &House) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(1);
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = match store_of(house) {
+            Store::Sqlite => banter_store::Store::sqlite(folder.path()).expect("a store"),
+            Store::Postgres => {
+                let admin = postgres().expect("the house stands on it");
+                let name = format!("banter_{}_own_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+                banter_store::Store::postgres(&new_database(&admin, &name).await, 4).await.expect("a store")
+            }
+        };
+        Self { store, running: None, _folder: folder }
+    }
+
+    /// Starts it, with its one app.
+    pub(crate) async fn start(&mut self, settings: ServeSettings) -> House {
+        let senses = Senses::real();
+        let process = senses.bytes().expect("random bytes");
+        let clock = Arc::clone(&senses.now_ms);
+        let chat = Arc::new(Chat::new(self.store.clone(), [7; 32], clock, process, Options::default()));
+        chat.resume().await.expect("it goes on");
+        let keys = Keys { app: "Own".to_owned(), api: "own-api-key".to_owned(), client: "own-client-key".to_owned() };
+        let id = AppId::parse(keys.app.as_str()).expect("an id");
+        chat.ensure_app(id, &keys.api, &keys.client).await.expect("an app");
+        let running = banter_server::start(&settings, chat).await.expect("a server");
+        let house = House::new(format!("http://{}", running.address), keys);
+        self.running = Some(running);
+        house
+    }
+
+    /// Stops it, and returns when it has ended.
+    pub(crate) async fn stop(&mut self) {
+        self.running.take().expect("it runs").stop().await;
+    }
+}
+
+fn store_of(house: &House) -> Store {
+    let stands_on = |store: &Store| host(*store).is_some_and(|host| house.base() == format!("http://{}", host.address));
+    [Store::Sqlite, Store::Postgres].into_iter().find(stands_on).expect("the house stands on one of the hosts")
+}
+
 fn host_of(house: &House) -> &'static Host {
     let mut hosts = [Store::Sqlite, Store::Postgres].into_iter().filter_map(host);
     let host = hosts.find(|host| house.base() == format!("http://{}", host.address));
@@ -134,7 +184,7 @@ fn start(store: Store, admin: Option<String>) -> Host {
 async fn open(store: Store, admin: Option<String>) -> banter_store::Store {
     match (store, admin) {
         (Store::Postgres, Some(admin)) => {
-            let database = new_database(&admin).await;
+            let database = new_database(&admin, &format!("banter_{}", std::process::id())).await;
             banter_store::Store::postgres(&database, 16).await.expect("a store")
         }
         _ => banter_store::Store::sqlite(&folder()).expect("a store"),
@@ -142,10 +192,9 @@ async fn open(store: Store, admin: Option<String>) -> banter_store::Store {
 }
 
 /// A database of this process alone. It goes with its server.
-async fn new_database(admin: &str) -> String {
+async fn new_database(admin: &str, name: &str) -> String {
     let (client, connection) = tokio_postgres::connect(admin, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
     tokio::spawn(connection);
-    let name = format!("banter_{}", std::process::id());
     client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.expect("dropped");
     client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("created");
     let (server, _) = admin.rsplit_once('/').expect("a URL ends with the database");

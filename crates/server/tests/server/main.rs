@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod host;
+mod push_services;
 mod shape;
 mod sight;
 mod socket;
@@ -32,6 +33,7 @@ mod blocks;
 mod browser;
 mod callers;
 mod config;
+mod devices;
 mod docs;
 mod effects_of_bans;
 mod effects_of_blocks;
@@ -46,6 +48,7 @@ mod non_interference;
 mod openapi;
 mod pages;
 mod prefs;
+mod push;
 mod rooms;
 mod rooms_found;
 mod rulings;

@@ -8,7 +8,7 @@ use banter_domain::id::{RoomId, UserId};
 use banter_domain::moderation::Act;
 use serde_json::{Map, Value, json};
 
-use super::{sender_and_force, words};
+use super::{notice, sender_and_force, words};
 use crate::errors::{ApiError, rows};
 use crate::http::Edge;
 use crate::http::answer::Answer;
@@ -35,6 +35,8 @@ pub(super) fn route() -> Route {
             words::shape("BatchMessage")
                 .required("paras", Kind::many(para), "To whom, at most 1,000")
                 .field("sender", Kind::Id, "API key: who sends; default the platform's own client")
+                .field("push", Kind::Flag, "Notify those who are away; default false")
+                .field("skipTotalBadge", Kind::Flag, "The notification leaves the number on the device alone; default false")
                 .field("force", Kind::Flag, "API key: past the sender's bans and blocks; it is recorded"),
         )
         .large_body()
@@ -65,7 +67,8 @@ async fn send(
     }
     let (sender, force) = sender_and_force(&mut fields)?;
     let paras = paras(fields.remove("paras"))?;
-    let words = words::new(fields)?;
+    let notice = notice(&mut fields, false)?;
+    let words = Words { notice, ..words::new(fields)? };
     let size = words.text.to_string().len() + words.body.get("extra").map_or(0, |extra| extra.to_string().len());
     let work = paras.iter().map(|para| size.saturating_mul(para.fills.len().max(1))).fold(0, usize::saturating_add);
     if work > limits::BATCH_WORK {

@@ -155,7 +155,7 @@ fn rest(mut fields: Map<String, Value>) -> Result<Words, ApiError> {
     if Value::Object(fields.clone()).to_string().len() > limits::MESSAGE_FIELDS {
         return Err(MALFORMED);
     }
-    Ok(Words { kind: None, text: Value::Null, body: fields, reply, mentions })
+    Ok(Words { body: fields, reply, mentions, ..Words::default() })
 }
 
 fn mentioned(given: Value) -> Result<Vec<UserId>, ApiError> {

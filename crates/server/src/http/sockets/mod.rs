@@ -163,6 +163,11 @@ impl Sockets {
         self.registry().len()
     }
 
+    /// Has a user a socket that hears?
+    pub(crate) fn is_connected(&self, app: i64, user: &UserId) -> bool {
+        self.registry().hears_anything(app, user)
+    }
+
     /// Tells those who hear a room that somebody types. Called while the room is locked.
     fn typing(&self, app: i64, room: &RoomId, typist: &Profile, (text, hear): (&str, &[UserId])) {
         let payload = json!({

@@ -194,6 +194,12 @@ impl Registry {
         self.by_user.contains_key(&(app, user.clone()))
     }
 
+    /// Has a user a socket that hears?
+    pub(super) fn hears_anything(&self, app: i64, user: &UserId) -> bool {
+        let ids = self.by_user.get(&(app, user.clone())).into_iter().flatten();
+        ids.filter_map(|id| self.sockets.get(id)).any(|socket| !socket.deaf)
+    }
+
     /// All rooms of an app that somebody hears.
     pub(super) fn rooms_of_app(&self, app: i64) -> Vec<RoomId> {
         self.by_room.keys().filter(|(of, _)| *of == app).map(|(_, room)| room.clone()).collect()
