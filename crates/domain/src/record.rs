@@ -46,11 +46,13 @@ pub enum Action {
     DeleteRoom,
     /// Tokens of a user were revoked.
     RevokeTokens,
+    /// The app's webhook was set or taken away, or its secret replaced.
+    Webhook,
 }
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Block,
         Self::Unblock,
         Self::Ban,
@@ -65,6 +67,7 @@ impl Action {
         Self::DeleteUser,
         Self::DeleteRoom,
         Self::RevokeTokens,
+        Self::Webhook,
     ];
 
     /// How it is written down.
@@ -85,6 +88,7 @@ impl Action {
             Self::DeleteUser => "delete-user",
             Self::DeleteRoom => "delete-room",
             Self::RevokeTokens => "revoke-tokens",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -149,11 +153,13 @@ pub enum Topic {
     TokensRevoked,
     /// The app's configuration changed.
     Config,
+    /// Messages of somebody were refused; only the app-wide webhook hears.
+    Refused,
 }
 
 impl Topic {
     /// All topics.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Message,
         Self::MessageChanged,
         Self::MessagesDeleted,
@@ -169,6 +175,7 @@ impl Topic {
         Self::RoomPref,
         Self::TokensRevoked,
         Self::Config,
+        Self::Refused,
     ];
 
     /// Reads a name. `None`: no such topic.
@@ -196,6 +203,7 @@ impl Topic {
             Self::RoomPref => "room-pref",
             Self::TokensRevoked => "tokens-revoked",
             Self::Config => "config",
+            Self::Refused => "refused",
         }
     }
 }

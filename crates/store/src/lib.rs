@@ -26,6 +26,7 @@ mod search_syntax;
 pub mod sql;
 mod timings;
 mod users;
+mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ use sql::{Engine, Session};
 use timings::Timings;
 pub use timings::{Observer, Operation};
 pub use users::{Entered, FoundUsers, REGEX_ROWS, TokenRow};
+pub use webhooks::{Delivery, DeliveryState, HookRow, NewDelivery};
 
 /// The database of one server.
 #[derive(Clone)]
