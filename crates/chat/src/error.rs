@@ -53,6 +53,12 @@ pub enum Error {
     /// No such configuration key.
     #[error("no such configuration key")]
     NoConfig,
+    /// The app has no webhook.
+    #[error("no webhook")]
+    NoWebhook,
+    /// No such delivery.
+    #[error("no such delivery")]
+    NoDelivery,
     /// The room is not in the user's mute list.
     #[error("the room is not muted")]
     NotMuted,

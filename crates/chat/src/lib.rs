@@ -22,6 +22,7 @@ mod prefs;
 mod rooms;
 mod search;
 mod users;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock, Weak};
@@ -29,8 +30,10 @@ use std::sync::{Arc, Mutex, RwLock, Weak};
 pub use access::{App, Caller, TokenHash, Who};
 use banter_domain::id::{ObjectId, ObjectIds, RoomId};
 use banter_domain::words::WordFilter;
+pub use banter_store::Error as Fault;
 pub use banter_store::StoredEvent as Happening;
 pub use banter_store::{Anchor, MessagesQuery, TimeField};
+pub use banter_store::{Delivery, DeliveryState, NewDelivery};
 use banter_store::{EngineKind, Store};
 pub use error::{Error, Result};
 pub use figures::{AuditQuery, Bucket, BucketSize, ModerationStats, Stats};
@@ -42,6 +45,7 @@ pub use outbox::{Ears, RoomForEach};
 pub use rooms::{NewKind, NewRoom, Property, Reading, RoomChange, RoomsQuery, SortBy};
 pub use search::{Found, SearchFor, SearchQuery};
 pub use users::{Account, Grant, TokenRecord, UserGroup};
+pub use webhooks::{Facts, Place, Reply, Telling, Webhook};
 
 /// Where the time comes from: milliseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -88,6 +92,9 @@ pub struct Chat {
     /// Sensitive words by app: their configuration as text, and what is built from it.
     words: RwLock<HashMap<i64, (String, Arc<WordFilter>)>>,
     refusals: Mutex<HashMap<(i64, i64, &'static str), i64>>,
+    refused_messages: webhooks::Refusals,
+    /// Held by who makes deliveries: there is one in a process.
+    delivering: tokio::sync::Mutex<()>,
 }
 
 impl Chat {
@@ -104,6 +111,8 @@ impl Chat {
             ids: ObjectIds::new(process),
             words: RwLock::default(),
             refusals: Mutex::default(),
+            refused_messages: webhooks::Refusals::default(),
+            delivering: tokio::sync::Mutex::default(),
             store,
             secret,
             clock,

@@ -210,6 +210,16 @@ impl ObjectIds {
         Self { process, last: std::sync::Mutex::new((0, 0)) }
     }
 
+    /// From now on ids are later than this one, which another process may have made.
+    pub fn pass(&self, id: ObjectId) {
+        let [a, b, c, d, ..] = id.0;
+        let second = u32::from_be_bytes([a, b, c, d]);
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last.0 <= second {
+            *last = (second.saturating_add(1), 0);
+        }
+    }
+
     /// The next id, for a thing made at `now_ms`.
     pub fn next(&self, now_ms: i64) -> ObjectId {
         const LAST_COUNT: u32 = 0x00ff_ffff;

@@ -213,7 +213,8 @@ impl View {
                 condition.push_str(&format!(" AND d.{test} ${}", values.len()));
             }
         }
-        let text = format!("SELECT {DELIVERY} FROM deliveries d WHERE d.app = $1{condition} ORDER BY d.id DESC LIMIT $2");
+        let text =
+            format!("SELECT {DELIVERY} FROM deliveries d WHERE d.app = $1{condition} ORDER BY d.id DESC LIMIT $2");
         self.session.rows(&text, values).await?.into_iter().map(delivery).collect()
     }
 
@@ -293,13 +294,7 @@ impl Tx {
 
     /// A delivery is not tried any more, and neither are those behind it that are tried since `before_ms`
     /// or longer. How many these are.
-    pub async fn bury_delivery(
-        &mut self,
-        id: ObjectId,
-        target: &Target,
-        reason: &str,
-        before_ms: i64,
-    ) -> Result<u64> {
+    pub async fn bury_delivery(&mut self, id: ObjectId, target: &Target, reason: &str, before_ms: i64) -> Result<u64> {
         let text = "UPDATE deliveries SET state = 'dead', failed = failed + 1, reason = $3
             WHERE app = $1 AND id = $2 AND state = 'waiting'";
         let buried = self.view.session.run(text, binds![self.view.app, id, reason]).await?;

@@ -10,7 +10,7 @@ use banter_domain::room::Standing;
 use banter_domain::user::{Profile, User};
 use banter_domain::words::WordFilter;
 use banter_store::{LockedRoom, NewMessage};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Words;
 use crate::open::Open;
@@ -22,6 +22,8 @@ pub(crate) struct Speaker {
     pub(crate) actor: Actor,
     /// Past the user's bans and blocks, which is written down.
     pub(crate) force: bool,
+    /// In answer to the room's webhook, which is not told of it again.
+    pub(crate) answers: bool,
 }
 
 impl Chat {
@@ -42,7 +44,11 @@ impl Chat {
         let (mut room, standing) = open.tx.lock_room_for(room, &sender).await?.ok_or(Error::NoRoom)?;
         open.move_on();
         let words = open.clean(words).await?;
-        let message = open.write((&mut room, standing), &speaker, words, None).await?;
+        let written = open.write((&mut room, standing), &speaker, words, None).await;
+        if let Err(Error::Denied(why)) = &written {
+            self.message_refused(caller, sender, Some(room.id.clone()), *why);
+        }
+        let message = written?;
         open.done().await?;
         Ok(message)
     }
@@ -66,7 +72,7 @@ impl Open<'_> {
             (true, true) => Actor::Platform,
             (true, false) => Actor::PlatformAs,
         };
-        Ok(Speaker { user, actor, force: platform && force })
+        Ok(Speaker { user, actor, force: platform && force, answers: false })
     }
 
     /// The app's sensitive words, as they are inside this transaction.
@@ -127,7 +133,8 @@ impl Open<'_> {
             now_ms: self.now_ms,
         };
         let (seq, at_ms) = self.tx.insert_message(room, &new).await?;
-        self.event(Topic::Message, Some((&room.id, seq)), Some(sender), None).await?;
+        let answer = speaker.answers.then(|| json!({ "answer": true }));
+        self.event(Topic::Message, Some((&room.id, seq)), Some(sender), answer).await?;
         if speaker.force {
             self.audit(Action::Force, Some(sender), Some(&room.id), None, None).await?;
         }

@@ -190,6 +190,12 @@ rows! {
     /// No such configuration key.
     CONFIG_NOT_FOUND = 404, "Config not found", "CONFIG_NOT_FOUND", "The specified config key does not exist";
 
+    // Webhooks.
+    /// The app has no webhook.
+    WEBHOOK_NOT_FOUND = 404, "Webhook not found", "WEBHOOK_NOT_FOUND", "The app has no webhook";
+    /// No such delivery.
+    DELIVERY_NOT_FOUND = 404, "Delivery not found", "DELIVERY_NOT_FOUND", "The specified delivery does not exist";
+
     // The rest.
     /// An act the caller has not the role for, where no page has a text.
     NOT_PERMITTED = 403, "Permission denied", "INSUFFICIENT_PERMISSIONS", "You do not have permission to do this";

@@ -24,6 +24,7 @@ use super::Edge;
 use super::connections::Connection;
 use super::dispatch::dispatch;
 use super::sockets::Sockets;
+use super::webhooks::Hooks;
 
 /// A listening server. Dropped without [`Running::stop`], it goes on until the process ends.
 pub struct Running {
@@ -42,16 +43,18 @@ impl Running {
     }
 }
 
-/// Listens as the settings say. Errors: the address cannot be had.
+/// Listens as the settings say. Errors: the address cannot be had, or no client for webhooks.
 pub(crate) async fn listen(edge: Edge) -> io::Result<Running> {
     let listener = TcpListener::bind(edge.settings.listen).await?;
     let address = listener.local_addr()?;
+    let hooks = Hooks::over(&edge)?;
+    let hooks = edge.hooks.get_or_init(|| hooks).clone();
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(serve(edge, listener, stopped));
+    let ended = tokio::spawn(serve(edge, listener, hooks, stopped));
     Ok(Running { address, stop, ended })
 }
 
-async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
+async fn serve(edge: Edge, listener: TcpListener, hooks: Arc<Hooks>, mut stopped: oneshot::Receiver<()>) {
     let mut http = Builder::new(TokioExecutor::new());
     // Saying what is the library's own limit anyway would cost an allocation a request.
     if edge.settings.max_headers != 100 {
@@ -63,6 +66,7 @@ async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver
     let sockets = edge.sockets.get_or_init(|| Sockets::over(&edge)).clone();
     let delivery = tokio::spawn(sockets.clone().deliver(edge.clone()));
     let house_keeping = tokio::spawn(keep_house(edge.clone()));
+    let webhooks = tokio::spawn(hooks.run(edge.clone(), stopping.clone()));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -83,11 +87,11 @@ async fn serve(edge: Edge, listener: TcpListener, mut stopped: oneshot::Receiver
     drop((listener, stopping));
     stop.send_replace(());
     sockets.close();
-    // Each connection holds a receiver to its end.
+    // Each connection holds a receiver to its end, and so does the telling of webhooks.
     if tokio::time::timeout(edge.settings.stop_timeout, stop.closed()).await.is_err() {
         tracing::warn!("some requests were not answered before the server stopped");
     }
-    for task in [house_keeping, delivery] {
+    for task in [house_keeping, delivery, webhooks] {
         task.abort();
         drop(task.await);
     }

@@ -318,6 +318,7 @@ pub fn routes() -> Vec<Route> {
         super::prefs::routes(),
         super::config::routes(),
         super::admin::routes(),
+        super::webhooks::admin::routes(),
         super::service::routes(),
     ]
     .into_iter()

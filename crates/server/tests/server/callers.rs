@@ -66,6 +66,8 @@ fn platform_is_nobody_there(route: &Route) -> bool {
     matches!(route.act, Act::MarkRead | Act::Leave | Act::SetOwnProperty | Act::Join | Act::React)
         || route.path.starts_with("/roomPrefs/{")
         || (route.method == "POST" && route.path == "/me")
+        // There is no delivery of this id.
+        || route.path.ends_with("/retry")
 }
 
 /// What a sensible request of this route carries.
@@ -93,6 +95,7 @@ fn body(route: &Route) -> Option<Value> {
             json!({"token": "a-new-token", "expirationDate": "2199-01-01T00:00:00Z"})
         }
         ("POST", "/me") => json!({"description": "changed"}),
+        ("PUT", "/admin/webhook") => json!({"url": format!("https://example.com/{SECRET}")}),
         ("POST", "/config") => json!({"key": 1}),
         ("POST", "/badges/byRoomTags") => json!({}),
         _ => return None,
@@ -129,6 +132,8 @@ impl Scene {
         house.platform().blocks("xen").await;
         ann.bans("den", "yan").await.expect_ok();
         house.platform().post("/config", json!({"theme": 1})).await.expect_ok();
+        let hook = json!({"url": format!("http://user.invalid/{SECRET}"), "events": ["FREEZE"]});
+        house.platform().put("/admin/webhook", hook).await.expect_ok();
         house.platform().posts("/admin/clients/ann/mute/den").await.expect_ok();
         Self { house, foreign, message }
     }
@@ -164,7 +169,7 @@ impl Scene {
                 (_, "roomPrefs") => "den",
                 ("{file}", _) => "swagger-ui.css",
                 (_, "rooms" | "room" | "mute") => "den",
-                (_, "messages") => self.message.as_str(),
+                (_, "messages" | "deliveries") => self.message.as_str(),
                 _ => user,
             };
             path.push_str(filled);

@@ -100,6 +100,15 @@ fn host(store: Store) -> Option<&'static Host> {
     }
 }
 
+/// The defaults, but that webhooks lead to this machine, and are told again at once.
+pub(crate) fn settings() -> ServeSettings {
+    ServeSettings {
+        webhook_private: true,
+        webhook_retry: std::time::Duration::from_millis(20),
+        ..ServeSettings::default()
+    }
+}
+
 /// Where tests find a PostgreSQL. `None`: nowhere, and that is fine.
 fn postgres() -> Option<String> {
     let url = std::env::var("BANTER_TEST_POSTGRES").ok();
@@ -118,10 +127,8 @@ fn start(store: Store, admin: Option<String>) -> Host {
         runtime.block_on(async {
             let kept = open(store, admin).await;
             let options = Options { outbox_days: 7, keep_answers: true, kept_bytes: 16 << 20 };
-            let senses = Senses::real();
-            let process = senses.bytes().expect("random bytes");
-            let chat = Arc::new(Chat::new(kept, [7; 32], Arc::clone(&senses.now_ms), process, options));
-            let running = banter_server::start(&ServeSettings::default(), Arc::clone(&chat)).await.expect("a server");
+            let chat = chat_over(kept, options);
+            let running = banter_server::start(&settings(), Arc::clone(&chat)).await.expect("a server");
             let runtime = tokio::runtime::Handle::current();
             tell.send(Host { address: running.address, chat, runtime }).expect("somebody waits");
             std::future::pending::<()>().await;
@@ -131,21 +138,98 @@ fn start(store: Store, admin: Option<String>) -> Host {
     told.recv().expect("the server starts")
 }
 
+fn chat_over(store: banter_store::Store, options: Options) -> Arc<Chat> {
+    let senses = Senses::real();
+    let process = senses.bytes().expect("random bytes");
+    Arc::new(Chat::new(store, [7; 32], Arc::clone(&senses.now_ms), process, options))
+}
+
 async fn open(store: Store, admin: Option<String>) -> banter_store::Store {
+    open_as(store, admin, "").await
+}
+
+/// A store of this process; `own` tells several of them apart.
+async fn open_as(store: Store, admin: Option<String>, own: &str) -> banter_store::Store {
     match (store, admin) {
         (Store::Postgres, Some(admin)) => {
-            let database = new_database(&admin).await;
+            let database = new_database(&admin, own).await;
             banter_store::Store::postgres(&database, 16).await.expect("a store")
         }
-        _ => banter_store::Store::sqlite(&folder()).expect("a store"),
+        _ => {
+            let folder = folder().join(own);
+            std::fs::create_dir_all(&folder).expect("a folder");
+            banter_store::Store::sqlite(&folder).expect("a store")
+        }
+    }
+}
+
+/// A server of one's own, over a store of its own, to be stopped and started again.
+pub(crate) struct Own {
+    pub(crate) house: House,
+    pub(crate) chat: Arc<Chat>,
+    store: banter_store::Store,
+    running: banter_server::Running,
+}
+
+impl Own {
+    /// Beside the house's server, over the same kind of store.
+    pub(crate) async fn beside(house: &House, settings: ServeSettings) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(1);
+        let host = host_of(house);
+        let own = format!("own{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let opened = host.runtime.spawn(async move {
+            match host.chat.store().kind() {
+                banter_store::EngineKind::Sqlite => open_as(Store::Sqlite, None, &own).await,
+                banter_store::EngineKind::Postgres => open_as(Store::Postgres, postgres(), &own).await,
+            }
+        });
+        let store = opened.await.expect("a store");
+        let keys = house.keys().clone();
+        let (chat, running) = Self::started(host, &store, &settings, &keys).await;
+        let house = House::new(format!("http://{}", running.address), keys);
+        Self { house, chat, store, running }
+    }
+
+    /// Stops it and starts it again, as a new process would.
+    pub(crate) async fn restarted(self, host_house: &House, settings: ServeSettings) -> Self {
+        let Self { house, chat, store, running } = self;
+        running.stop().await;
+        drop(chat);
+        let keys = house.keys().clone();
+        let (chat, running) = Self::started(host_of(host_house), &store, &settings, &keys).await;
+        let house = House::new(format!("http://{}", running.address), keys);
+        Self { house, chat, store, running }
+    }
+
+    /// Stops it. What it was over is still there.
+    pub(crate) async fn stopped(self) -> Arc<Chat> {
+        self.running.stop().await;
+        self.chat
+    }
+
+    async fn started(
+        host: &'static Host,
+        store: &banter_store::Store,
+        settings: &ServeSettings,
+        keys: &Keys,
+    ) -> (Arc<Chat>, banter_server::Running) {
+        let (store, settings, keys) = (store.clone(), settings.clone(), keys.clone());
+        let started = host.runtime.spawn(async move {
+            let chat = chat_over(store, Options::default());
+            let id = AppId::parse(keys.app).expect("an id");
+            chat.ensure_app(id, &keys.api, &keys.client).await.expect("an app");
+            let running = banter_server::start(&settings, Arc::clone(&chat)).await.expect("a server");
+            (chat, running)
+        });
+        started.await.expect("it starts")
     }
 }
 
 /// A database of this process alone. It goes with its server.
-async fn new_database(admin: &str) -> String {
+async fn new_database(admin: &str, own: &str) -> String {
     let (client, connection) = tokio_postgres::connect(admin, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
     tokio::spawn(connection);
-    let name = format!("banter_{}", std::process::id());
+    let name = format!("banter_{}{own}", std::process::id());
     client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.expect("dropped");
     client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("created");
     let (server, _) = admin.rsplit_once('/').expect("a URL ends with the database");

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod host;
+mod robot;
 mod shape;
 mod sight;
 mod socket;
@@ -48,3 +49,5 @@ mod search;
 mod sockets;
 mod tidy;
 mod users;
+mod webhook_replies;
+mod webhooks;

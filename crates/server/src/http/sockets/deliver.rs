@@ -129,7 +129,7 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
         (Topic::Ban, Some(room), Some(by)) => told.ban(room, by, &one.payload).await,
         (Topic::User, ..) if field(&one.payload, "deleted") == true => told.everything().await,
         // Of these nobody is told: profiles show when they are read, and revocations were acted upon.
-        (Topic::User | Topic::TokensRevoked | Topic::Config, ..) => Ok(()),
+        (Topic::User | Topic::TokensRevoked | Topic::Config | Topic::Refused, ..) => Ok(()),
         (topic, ..) => {
             tracing::error!(?topic, id = %one.id, "an event of the outbox makes no sense");
             Ok(())
