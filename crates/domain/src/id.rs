@@ -210,9 +210,13 @@ impl ObjectIds {
         Self { process, last: std::sync::Mutex::new((0, 0)) }
     }
 
-    /// From now on ids are later than this one, which another process may have made.
+    /// From now on ids are later than this one, which another process may have made: two processes' ids of
+    /// one second come in any order.
     pub fn pass(&self, id: ObjectId) {
-        let [a, b, c, d, ..] = id.0;
+        let [a, b, c, d, process @ .., _, _, _] = id.0;
+        if process == self.process {
+            return;
+        }
         let second = u32::from_be_bytes([a, b, c, d]);
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if last.0 <= second {
@@ -311,6 +315,17 @@ mod tests {
         }
         assert_eq!(UserId::parse("é".repeat(256)), Err(BadId::TooLong));
         assert!(UserId::parse("é".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn ids_pass_those_of_the_process_before() {
+        let (before, after) = (ObjectIds::new([9; 5]), ObjectIds::new([1; 5]));
+        let last = before.next(5_500);
+        after.pass(last);
+        let next = after.next(5_600);
+        assert!(next > last, "{next} {last}");
+        after.pass(next);
+        assert_eq!(after.next(5_700), next.successor(), "its own it has passed");
     }
 
     proptest! {

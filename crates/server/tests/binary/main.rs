@@ -18,3 +18,4 @@ mod crash;
 mod import;
 mod powercut;
 mod races;
+mod webhooks;

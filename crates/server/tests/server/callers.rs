@@ -95,7 +95,7 @@ fn body(route: &Route) -> Option<Value> {
             json!({"token": "a-new-token", "expirationDate": "2199-01-01T00:00:00Z"})
         }
         ("POST", "/me") => json!({"description": "changed"}),
-        ("PUT", "/admin/webhook") => json!({"url": format!("https://example.com/{SECRET}")}),
+        ("PUT", "/admin/webhook") => json!({"url": "http://user.invalid/"}),
         ("POST", "/config") => json!({"key": 1}),
         ("POST", "/badges/byRoomTags") => json!({}),
         _ => return None,

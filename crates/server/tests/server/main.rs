@@ -6,7 +6,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod host;
-mod robot;
 mod shape;
 mod sight;
 mod socket;

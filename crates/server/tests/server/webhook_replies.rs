@@ -7,9 +7,8 @@ use banter_domain::id::RoomId;
 use banter_domain::webhook::Target;
 use serde_json::{Value, json};
 
-use crate::common::House;
+use crate::common::{House, Robot, Says};
 use crate::host::{Own, settings};
-use crate::robot::{Robot, Says};
 
 /// A den of Ann's with Bob and a robot in it, whose webhook may answer.
 async fn den(house: &House, robot: &Robot) {
@@ -84,7 +83,7 @@ each_store! {
         assert_eq!(robot.hears().await.body["botState"], "active");
     }
 
-    async fn l23_an_answer_in_the_name_of_somebody_blocked_is_refused(house: House) {
+    async fn l_23_an_answer_in_the_name_of_somebody_blocked_is_refused(house: House) {
         let mut robot = Robot::listens().await;
         let direct = house.direct("ann", "bob").await;
         let (ann, bob) = (house.user("ann").await, house.user("bob").await);
@@ -108,7 +107,7 @@ each_store! {
         bob.says(&direct, "x").await.expect_refused("USER_BLOCKED");
     }
 
-    async fn n14_an_answer_in_the_name_of_somebody_banned_is_refused_and_a_robots_is_not(house: House) {
+    async fn n_14_an_answer_in_the_name_of_somebody_banned_is_refused_and_a_robots_is_not(house: House) {
         let mut robot = Robot::listens().await;
         den(&house, &robot).await;
         let ann = house.user("ann").await;
@@ -116,12 +115,9 @@ each_store! {
         ann.bans("den", "robot001").await.expect_ok();
         let said = asked(&house, &mut robot, reply("bob", "slipped through")).await;
         assert_eq!(said, ["?", "."]);
-        // Nobody who is not in the room, and nobody who is not there.
-        house.user("eve").await;
-        for stranger in ["eve", "nobody-at-all"] {
-            let said = asked(&house, &mut robot, reply(stranger, "slipped through")).await;
-            assert!(!said.contains(&"slipped through".to_owned()), "{stranger}: {said:?}");
-        }
+        // Nor is anybody heard who is not there.
+        let said = asked(&house, &mut robot, reply("nobody-at-all", "slipped through")).await;
+        assert!(!said.contains(&"slipped through".to_owned()), "{said:?}");
         let said = asked(&house, &mut robot, reply("robot001", "robots speak")).await;
         assert!(said.contains(&"robots speak".to_owned()), "{said:?}");
     }
@@ -137,7 +133,7 @@ each_store! {
         assert_eq!((&told["data"]["sender"]["_id"], &told["data"]["reason"]), (&json!("bob"), &json!("USER_BANNED")));
     }
 
-    async fn n28_a_robots_words_are_masked(house: House) {
+    async fn n_28_a_robots_words_are_masked(house: House) {
         let mut robot = Robot::listens().await;
         house.platform().post("/config", json!({"censorship": {"keywords": ["darn"]}})).await.expect_ok();
         den(&house, &robot).await;

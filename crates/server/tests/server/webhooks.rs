@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::common::House;
+use crate::common::{House, Robot, Says};
 use crate::host::{Own, settings};
-use crate::robot::{Robot, Says};
 
 /// A den of Ann's whose webhook leads to a robot. What came of its making is not looked at.
 async fn den(house: &House, robot: &Robot) {
@@ -109,7 +108,7 @@ each_store! {
         robot.hears_no_more();
     }
 
-    async fn n30_moderation_is_told_once_each_in_order_and_signed(house: House) {
+    async fn n_30_moderation_is_told_once_each_in_order_and_signed(house: House) {
         let mut robot = Robot::listens().await;
         let secret = moderated(&house, &robot).await;
         house.room("den").owner("ann").members(["bob"]).await;
@@ -162,7 +161,7 @@ each_store! {
         robot.hears_no_more();
     }
 
-    async fn l22_a_refused_message_is_told_to_no_room(house: House) {
+    async fn l_22_a_refused_message_is_told_to_no_room(house: House) {
         let mut robot = Robot::listens().await;
         den(&house, &robot).await;
         let (ann, bob) = (house.user("ann").await, house.user("bob").await);

@@ -44,7 +44,9 @@ const REQUESTS_A_HOST: usize = 8;
 /// Everything about webhooks.
 pub(crate) struct Hooks {
     asker: Asker,
-    /// Apps with news.
+    /// Apps whose outbox is read.
+    followed: Mutex<HashSet<i64>>,
+    /// Of them those with news.
     news: Mutex<HashSet<i64>>,
     /// Targets that have something to be told.
     waiting: Mutex<HashSet<(i64, Target)>>,
@@ -77,6 +79,7 @@ impl Hooks {
     pub(crate) fn over(edge: &Edge) -> io::Result<Arc<Self>> {
         let hooks = Arc::new(Self {
             asker: Asker::new(&edge.settings)?,
+            followed: Mutex::default(),
             news: Mutex::default(),
             waiting: Mutex::default(),
             wake: Notify::new(),
@@ -144,8 +147,10 @@ impl Hooks {
 
 impl Ears for Hooks {
     fn news(&self, app: i64) {
-        locked(&self.news).insert(app);
-        self.wake.notify_one();
+        if locked(&self.followed).contains(&app) {
+            locked(&self.news).insert(app);
+            self.wake.notify_one();
+        }
     }
 
     fn revoked(&self, _: i64, _: &[TokenHash]) {}
@@ -160,6 +165,8 @@ impl Reader {
                 && let Some(app) = self.edge.chat.app_numbered(number).await?
             {
                 vacant.insert(Followed { app, next, saved: next });
+                // From here on it is told of news, and what came before is found now.
+                locked(&self.hooks.followed).insert(number);
                 locked(&self.hooks.news).insert(number);
             }
         }
