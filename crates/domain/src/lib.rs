@@ -12,6 +12,7 @@ pub mod record;
 pub mod relation;
 pub mod room;
 pub mod search;
+pub mod sticker;
 pub mod user;
 pub mod webhook;
 pub mod words;

@@ -48,11 +48,15 @@ pub enum Action {
     RevokeTokens,
     /// The app's webhook was set or taken away, or its secret replaced.
     Webhook,
+    /// Messages were taken out of the members' sight.
+    Hide,
+    /// They were put back.
+    Unhide,
 }
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Block,
         Self::Unblock,
         Self::Ban,
@@ -68,7 +72,15 @@ impl Action {
         Self::DeleteRoom,
         Self::RevokeTokens,
         Self::Webhook,
+        Self::Hide,
+        Self::Unhide,
     ];
+
+    /// Hiding messages, or putting them back.
+    #[must_use]
+    pub const fn hiding(on: bool) -> Self {
+        if on { Self::Hide } else { Self::Unhide }
+    }
 
     /// How it is written down.
     #[must_use]
@@ -89,6 +101,8 @@ impl Action {
             Self::DeleteRoom => "delete-room",
             Self::RevokeTokens => "revoke-tokens",
             Self::Webhook => "webhook",
+            Self::Hide => "hide",
+            Self::Unhide => "unhide",
         }
     }
 
@@ -155,11 +169,17 @@ pub enum Topic {
     Config,
     /// Messages of somebody were refused; only the app-wide webhook hears.
     Refused,
+    /// Somebody is asked to come into a room; only he hears.
+    Invited,
+    /// He is asked no longer.
+    Uninvited,
+    /// Somebody deleted messages for himself; only he hears.
+    PutAway,
 }
 
 impl Topic {
     /// All topics.
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 19] = [
         Self::Message,
         Self::MessageChanged,
         Self::MessagesDeleted,
@@ -176,6 +196,9 @@ impl Topic {
         Self::TokensRevoked,
         Self::Config,
         Self::Refused,
+        Self::Invited,
+        Self::Uninvited,
+        Self::PutAway,
     ];
 
     /// Reads a name. `None`: no such topic.
@@ -204,6 +227,9 @@ impl Topic {
             Self::TokensRevoked => "tokens-revoked",
             Self::Config => "config",
             Self::Refused => "refused",
+            Self::Invited => "invited",
+            Self::Uninvited => "uninvited",
+            Self::PutAway => "put-away",
         }
     }
 }

@@ -360,6 +360,8 @@ impl Tx {
             "UPDATE pairs SET room = NULL WHERE app = $1 AND room = $2
                 AND low = (SELECT low FROM rooms WHERE app = $1 AND id = $2)
                 AND high = (SELECT high FROM rooms WHERE app = $1 AND id = $2)",
+            "DELETE FROM invitations WHERE app = $1 AND room = $2",
+            "DELETE FROM group_prefs WHERE app = $1 AND room = $2",
             "DELETE FROM members WHERE app = $1 AND room = $2",
             // Another room may get the id, and its webhook must not hear of this one.
             "DELETE FROM deliveries WHERE app = $1 AND target = $2",

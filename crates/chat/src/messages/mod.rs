@@ -3,12 +3,17 @@
 mod batch;
 mod change;
 mod delete;
+mod hide;
+mod put_away;
 mod read;
 mod send;
 
 use banter_domain::id::{ObjectId, UserId};
 pub use batch::{Batch, BatchDone, Para};
 pub use delete::Deleted;
+pub use put_away::PutAwayDone;
+pub(crate) use read::seen_by;
+pub use read::{MessagesOfApp, MessagesPage};
 pub(crate) use send::Speaker;
 use serde_json::{Map, Value};
 

@@ -24,16 +24,19 @@ pub mod token;
 mod webhooks;
 
 pub mod admin;
+pub mod auths;
 pub mod badges;
 pub mod block_status;
 pub mod config;
 pub mod groups;
+pub mod invitations;
 pub mod me;
 pub mod members;
 pub mod messages;
 pub mod prefs;
 pub mod rooms;
 pub mod search;
+pub mod stickers;
 pub mod users;
 pub mod view;
 

@@ -104,6 +104,7 @@ fn operation(route: &Route) -> Value {
         Auth::Public => json!([]),
         Auth::ApiKey => json!([platform]),
         Auth::Client | Auth::Either => json!([user, platform]),
+        Auth::ClientKey => json!([{"ClientKey": []}, platform]),
     };
     fields.insert("security".to_owned(), security);
     operation
@@ -172,6 +173,12 @@ pub fn all_errors(route: &Route) -> Vec<Row> {
     match route.auth {
         Auth::Public => {}
         Auth::ApiKey => all.extend([route.strangers_get, route.clients_get, rows::RATE_LIMIT_EXCEEDED]),
+        Auth::ClientKey => all.extend([
+            rows::INVALID_API_KEY,
+            rows::INVALID_CLIENT_KEY,
+            rows::MISSING_CLIENT_KEY,
+            rows::RATE_LIMIT_EXCEEDED,
+        ]),
         Auth::Client | Auth::Either => {
             all.extend([
                 rows::INVALID_TOKEN,

@@ -30,6 +30,8 @@ pub enum Auth {
     ApiKey,
     /// As [`Auth::Client`], where the platform's pages show the API key as well.
     Either,
+    /// Whoever has the app's client key, or its API key; no user.
+    ClientKey,
 }
 
 /// Where a parameter stands.
@@ -312,10 +314,13 @@ pub fn routes() -> Vec<Route> {
         super::me::routes(),
         super::rooms::routes(),
         super::members::routes(),
+        super::invitations::routes(),
         super::messages::routes(),
         super::search::routes(),
         super::badges::routes(),
         super::prefs::routes(),
+        super::stickers::routes(),
+        super::auths::routes(),
         super::config::routes(),
         super::admin::routes(),
         super::webhooks::admin::routes(),

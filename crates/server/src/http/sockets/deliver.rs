@@ -7,13 +7,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use banter_chat::{App, Happening, RoomForEach};
+use banter_chat::{App, Happening, RoomForEach, StoreError};
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::record::Topic;
-use banter_domain::room::RoomSeen;
+use banter_domain::room::{Room, RoomSeen};
 use serde_json::{Value, json};
 
+use super::line::Line;
 use super::{ANONYMOUS, Sockets, locked, tell};
+use crate::http::invitations::from_outside;
+use crate::http::view::invitation::InvitationView;
 use crate::http::view::message::MessageView;
 use crate::http::view::room::RoomView;
 use crate::http::view::time::Iso;
@@ -83,7 +86,13 @@ async fn catch_up(sockets: &Sockets, edge: &Edge, number: i64) -> banter_chat::R
         let (happened, next) = edge.chat.happenings(number, from, AT_ONCE).await?;
         let more = happened.len() >= AT_ONCE;
         for one in happened {
-            deliver(sockets, edge, &app, &one).await?;
+            match deliver(sockets, edge, &app, &one).await {
+                // What cannot be read today cannot be read tomorrow either; what follows can.
+                Err(banter_chat::Error::Store(StoreError::Corrupt(what))) => {
+                    tracing::error!(id = %one.id, what, "an event cannot be told");
+                }
+                told => told?,
+            }
             // What was told is not told again, whatever goes wrong after it.
             set_next(sockets, number, one.id.successor());
         }
@@ -127,6 +136,20 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
             Ok(())
         }
         (Topic::Ban, Some(room), Some(by)) => told.ban(room, by, &one.payload).await,
+        (Topic::Invited, Some(room), Some(invitee)) => told.invited(room, invitee).await,
+        (Topic::Uninvited, None, Some(invitee)) => {
+            let lines = sockets.registry().of_user(app.number, invitee);
+            tell(lines, "cancelInvitation", &json!({ "room": field(&one.payload, "room") }));
+            Ok(())
+        }
+        (Topic::PutAway, None, Some(user)) => {
+            let payload = json!({
+                "room": field(&one.payload, "room"), "messages": field(&one.payload, "messages"),
+                "isUserDeleteAllMessagesInRoom": field(&one.payload, "all"),
+            });
+            tell(sockets.registry().of_user(app.number, user), "userDeleteMessages", &payload);
+            Ok(())
+        }
         (Topic::User, ..) if field(&one.payload, "deleted") == true => told.everything().await,
         // Of these nobody is told: profiles show when they are read, and revocations were acted upon.
         (Topic::User | Topic::TokensRevoked | Topic::Config | Topic::Refused, ..) => Ok(()),
@@ -175,9 +198,33 @@ impl Told<'_> {
         };
         let lines = match alone {
             Some(user) => self.sockets.registry().of_user(number, user),
+            None if message.hidden => self.of_superusers(&room).await?,
             None => self.sockets.registry().of_room(number, &room.id),
         };
         tell(lines, "chat message", &MessageView::of(&self.app.id, &message));
+        Ok(())
+    }
+
+    /// Those of a room's listeners who see what is out of the members' sight.
+    async fn of_superusers(&self, room: &Room) -> banter_chat::Result<Vec<Arc<dyn Line>>> {
+        let number = self.app.number;
+        let listeners: Vec<UserId> = self.sockets.registry().users_of_room(number, &room.id).into_iter().collect();
+        let above = self.edge.chat.superusers_among(number, room, &listeners).await?;
+        let registry = self.sockets.registry();
+        Ok(above.iter().flat_map(|user| registry.of_user(number, user)).collect())
+    }
+
+    /// Somebody is asked into a room, if that still reaches him.
+    async fn invited(&self, room: &RoomId, invitee: &UserId) -> banter_chat::Result<()> {
+        let number = self.app.number;
+        let lines = self.sockets.registry().of_user(number, invitee);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if let Some(invitation) = self.edge.chat.invitation(number, room, invitee).await? {
+            let outside = from_outside(&invitation);
+            tell(lines, "invitation", &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
+        }
         Ok(())
     }
 
@@ -207,14 +254,10 @@ impl Told<'_> {
             let registry = self.sockets.registry();
             to(seen, &hear).into_iter().filter(|user| registry.is_here(number, user)).collect()
         };
-        let Some(RoomForEach { mut seen, outlooks, outside }) =
-            self.edge.chat.room_for_each(number, room, here).await?
-        else {
+        // Who is not in it any more hears it until it is told that he left: the words about him come first.
+        let Some(RoomForEach { mut seen, outlooks }) = self.edge.chat.room_for_each(number, room, here).await? else {
             return Ok(());
         };
-        for user in &outside {
-            self.sockets.registry().set_hearing(number, room, user, false);
-        }
         for (user, outlook) in outlooks {
             let lines = {
                 let mut registry = self.sockets.registry();
@@ -260,12 +303,12 @@ impl Told<'_> {
     /// Only the blocker's own devices learn of a block.
     async fn block(&self, blocker: &UserId, payload: &Value) -> banter_chat::Result<()> {
         let status = self.status(payload, ("block", "unblock"), field(payload, "room").as_str().unwrap_or_default());
-        let lines = self.sockets.registry().of_user(self.app.number, blocker);
-        tell(lines, "blockStatus", &status);
-        match field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok()) {
-            Some(room) => self.room(&room, |_, _| vec![blocker.clone()]).await,
-            None => Ok(()),
+        if let Some(room) = field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok()) {
+            self.room(&room, |_, _| vec![blocker.clone()]).await?;
         }
+        // Last, after everything that may fail and is then told again.
+        tell(self.sockets.registry().of_user(self.app.number, blocker), "blockStatus", &status);
+        Ok(())
     }
 
     /// Who banned and the room's owner learn of a ban, and of the room so do they and the banned user

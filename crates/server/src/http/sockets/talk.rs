@@ -100,7 +100,9 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     };
     // As for requests: behind a proxy it is what that says.
     let address = auth::address(&edge, &socket.req_parts().headers, &connection);
-    let line = Arc::new(SocketIoLine::new(socket.clone(), connection, edge.metrics.socket_overflows()));
+    let most_waiting = edge.settings.socket_queue_bytes as u64;
+    let overflows = edge.metrics.socket_overflows();
+    let line = Arc::new(SocketIoLine::new(socket.clone(), connection, most_waiting, overflows));
     let id = sockets.registry().open(line.clone(), (edge.senses.elapsed)());
     let sid = socket.id.to_string();
     let talk =
@@ -128,6 +130,11 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
 }
 
 impl Talk {
+    /// Over what its client is told things.
+    pub(super) fn line(&self) -> &Arc<SocketIoLine> {
+        &self.line
+    }
+
     /// Which socket of the registry it is, and whether its connection has ended.
     pub(super) fn place(&self) -> (SocketId, bool) {
         (self.id, self.line.is_over())
@@ -172,6 +179,11 @@ impl Talk {
             },
             "typing" => match self.typing(arguments).await {
                 Ok(()) => self.answer(ack, &json!({})),
+                // What a rule refuses is dropped without a word.
+                Err(error) if error.row(Act::Type).status == 403 => {
+                    self.count_refused(&error, Act::Type);
+                    self.answer(ack, &json!({}));
+                }
                 Err(error) => self.refuse(ack, &error, Act::Type).await,
             },
             _ => match self.caller() {
@@ -195,12 +207,7 @@ impl Talk {
         if let Some(fault) = error.fault() {
             tracing::error!(?act, fault, "something said over a socket failed");
         }
-        if row.status == 403 {
-            self.edge.metrics.refused(row.code);
-            if let Some(identity) = self.sockets.registry().identity(self.id) {
-                self.edge.chat.refused(&identity.app, row.code);
-            }
-        }
+        self.count_refused(error, act);
         if row.status < 500
             && let Err(fault) = self.edge.chat.settled().await
         {
@@ -208,6 +215,16 @@ impl Talk {
             tracing::error!(?act, code = row.code, "a refusal over a socket rests on what could not be made durable");
         }
         self.acknowledge(ack, &body);
+    }
+
+    fn count_refused(&self, error: &ApiError, act: Act) {
+        let row = error.row(act);
+        if row.status == 403 {
+            self.edge.metrics.refused(row.code);
+            if let Some(identity) = self.sockets.registry().identity(self.id) {
+                self.edge.chat.refused(&identity.app, row.code);
+            }
+        }
     }
 
     fn acknowledge(&self, ack: AckSender, body: &Value) {

@@ -198,6 +198,6 @@ impl Teller<'_> {
 }
 
 /// Another transaction was in the way, and nothing was left behind.
-fn is_lost_race(error: &banter_chat::Fault) -> bool {
-    matches!(error, banter_chat::Fault::TryAgain(_))
+fn is_lost_race(error: &banter_chat::StoreError) -> bool {
+    matches!(error, banter_chat::StoreError::TryAgain(_))
 }
