@@ -178,7 +178,8 @@ impl Turn {
         let Some(seq) = event.seq else { return Ok(None) };
         let Some(message) = self.view.message_at(&room, seq).await? else { return Ok(None) };
         // Another room may have the id by now: then this is its message.
-        if message.id > event.id || Kind::is_system(&message.kind) {
+        // What was taken out of the members' sight meanwhile is told to nobody.
+        if message.id > event.id || Kind::is_system(&message.kind) || message.hidden {
             return Ok(None);
         }
         let target = Target::Room(room.id.clone());

@@ -98,7 +98,7 @@ pub(super) async fn tell(
             Ok(None) => continue,
             Ok(Some(delivery)) => match u64::try_from(delivery.due_ms.saturating_sub(edge.chat.now())) {
                 Ok(early_ms) if early_ms > 0 => Duration::from_millis(early_ms).min(LOOK),
-                Ok(_) | Err(_) => match teller.attempt(&delivery, &mut stopping).await {
+                Ok(_) | Err(_) => match teller.attempt(&delivery, &stopping).await {
                     Ok(()) => continue,
                     Err(error) => paused(&error),
                 },
@@ -126,7 +126,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     /// Makes one request, and writes down what became of it. Errors: the database; then it is made again.
-    async fn attempt(&self, delivery: &Delivery, stopping: &mut watch::Receiver<()>) -> banter_chat::Result<()> {
+    async fn attempt(&self, delivery: &Delivery, stopping: &watch::Receiver<()>) -> banter_chat::Result<()> {
         let chat = &self.edge.chat;
         let place = chat.place_of(self.app, &delivery.target).await?;
         let place = match self.hooks.asker.place(place) {
@@ -135,9 +135,11 @@ impl Teller<'_> {
         };
         let host = self.hooks.host(place.host());
         let permits = async { (host.acquire().await, self.hooks.requests.acquire().await) };
+        // A copy hears it: who asked must hear it too.
+        let mut stopped = stopping.clone();
         let _permits = tokio::select! {
             permits = permits => permits,
-            _ = stopping.changed() => return Ok(()),
+            _ = stopped.changed() => return Ok(()),
         };
         match self.hooks.asker.ask(&place, delivery, chat.now()).await {
             Went::Arrived(body) => self.arrived(&place, delivery, body).await,
