@@ -195,7 +195,7 @@ impl Chat {
         hasher.finalize()
     }
 
-    fn hash(&self, what: &str, secret: &str) -> String {
+    pub(crate) fn hash(&self, what: &str, secret: &str) -> String {
         self.keyed(what, secret).to_hex().to_string()
     }
 

@@ -53,6 +53,12 @@ pub enum Error {
     /// No such configuration key.
     #[error("no such configuration key")]
     NoConfig,
+    /// The app has no webhook.
+    #[error("no webhook")]
+    NoWebhook,
+    /// No such delivery.
+    #[error("no such delivery")]
+    NoDelivery,
     /// No such set of stickers.
     #[error("no such set of stickers")]
     NoStickers,

@@ -48,21 +48,23 @@ impl Chat {
         Ok(tx.commit().await?)
     }
 
-    /// To be called about once a second: indexes what was written, writes figures down.
+    /// To be called about once a second: indexes what was written, writes figures and refusals down.
     pub async fn house_keeping(&self) -> Result<()> {
         self.index_pending().await?;
-        self.flush_refusals().await
+        self.flush_refusals().await?;
+        self.tell_refusals().await
     }
 
     /// To be called now and then, an hour or less apart: forgets what is too old to be of use
-    /// (events past their days, tokens that ran out).
+    /// (events and deliveries past their days, tokens that ran out).
     pub async fn forget_the_old(&self) -> Result<()> {
         let now_ms = self.now();
         let before = ObjectId::first_of(now_ms - i64::from(self.options.outbox_days) * DAY_MS);
         for app in self.apps().await? {
             loop {
                 let mut tx = self.store.change(app.number).await?;
-                let more = tx.prune_events(before, PRUNE_STEP).await?;
+                let mut more = tx.prune_events(before, PRUNE_STEP).await?;
+                more |= tx.prune_deliveries(before, PRUNE_STEP).await?;
                 tx.prune_tokens(now_ms, PRUNE_STEP).await?;
                 tx.commit().await?;
                 if !more {

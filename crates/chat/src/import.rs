@@ -348,6 +348,9 @@ impl Import<'_> {
             created_ms: room.created_ms,
             ..(*room).clone()
         };
+        if now.webhook.as_ref().is_some_and(|webhook| !webhook.is_empty()) && now.webhook != room.webhook {
+            self.tx.begin_cursor(crate::webhooks::READER, self.chat.new_id()).await?;
+        }
         if now != *room {
             self.tx.save_room(&mut room, now).await?;
             self.done.rooms += 1;

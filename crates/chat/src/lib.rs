@@ -24,6 +24,7 @@ mod rooms;
 mod search;
 mod stickers;
 mod users;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock, Weak};
@@ -32,6 +33,7 @@ pub use access::{App, Caller, TokenHash, Who};
 use banter_domain::id::{ObjectId, ObjectIds, RoomId};
 use banter_domain::words::WordFilter;
 pub use banter_store::{Anchor, MessagesQuery, PutAway, TimeField};
+pub use banter_store::{Delivery, DeliveryState, NewDelivery};
 use banter_store::{EngineKind, Store};
 pub use banter_store::{Error as StoreError, StoredEvent as Happening};
 pub use error::{Error, Result};
@@ -45,6 +47,7 @@ pub use push::{MAX_DEVICES, Reach, Telling};
 pub use rooms::{NewKind, NewRoom, Property, Reading, RoomChange, RoomsQuery, SortBy, Way};
 pub use search::{Found, SearchFor, SearchQuery};
 pub use users::{Account, Grant, TokenRecord, UserGroup};
+pub use webhooks::{Facts, HookTelling, Place, Reply, Webhook};
 
 /// Where the time comes from: milliseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -91,6 +94,9 @@ pub struct Chat {
     /// Sensitive words by app: their configuration as text, and what is built from it.
     words: RwLock<HashMap<i64, (String, Arc<WordFilter>)>>,
     refusals: Mutex<HashMap<(i64, i64, &'static str), i64>>,
+    refused_messages: webhooks::Refusals,
+    /// Held by who makes deliveries: there is one in a process.
+    delivering: tokio::sync::Mutex<()>,
 }
 
 impl Chat {
@@ -107,6 +113,8 @@ impl Chat {
             ids: ObjectIds::new(process),
             words: RwLock::default(),
             refusals: Mutex::default(),
+            refused_messages: webhooks::Refusals::default(),
+            delivering: tokio::sync::Mutex::default(),
             store,
             secret,
             clock,

@@ -141,6 +141,11 @@ impl Open<'_> {
         Ok(standing)
     }
 
+    /// An id before that of every event this act writes from here on.
+    pub(crate) fn event_id(&mut self) -> ObjectId {
+        self.told.draw(self.now_ms)
+    }
+
     /// Writes an event into the outbox.
     pub(crate) async fn event(
         &mut self,
@@ -193,18 +198,18 @@ impl Open<'_> {
 }
 
 /// The events of one act. Dropped, it lets go of them: by then they are committed or gone.
-struct Told<'a> {
+pub(crate) struct Told<'a> {
     chat: &'a Chat,
     app: i64,
     first: Option<ObjectId>,
 }
 
 impl<'a> Told<'a> {
-    fn by(chat: &'a Chat, app: i64) -> Self {
+    pub(crate) fn by(chat: &'a Chat, app: i64) -> Self {
         Self { chat, app, first: None }
     }
 
-    fn draw(&mut self, now_ms: i64) -> ObjectId {
+    pub(crate) fn draw(&mut self, now_ms: i64) -> ObjectId {
         self.chat.outbox.draw(self.app, &self.chat.ids, now_ms, &mut self.first)
     }
 }

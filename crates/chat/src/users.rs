@@ -166,10 +166,10 @@ impl Chat {
         }
         let gone: Vec<String> = open.tx.delete_tokens(id, None).await?.into_iter().map(|(hash, _)| hash).collect();
         for room in open.tx.rooms_of(id).await? {
-            if let Some(room) = open.tx.lock_room(&room).await? {
-                if open.tx.delete_member(&room, id, open.now_ms).await? {
-                    open.room_changed(&room).await?;
-                }
+            if let Some(room) = open.tx.lock_room(&room).await?
+                && open.tx.delete_member(&room, id, open.now_ms).await?
+            {
+                open.room_changed(&room).await?;
             }
         }
         if open.tx.lock_user(id).await?.is_none() {

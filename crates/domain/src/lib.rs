@@ -3,6 +3,7 @@
 //! Facts in, verdict out. Nothing here reads a clock, a database or a socket, and nothing here
 //! knows how a thing is called on the wire.
 
+pub mod address;
 pub mod filter;
 pub mod id;
 pub mod message;
@@ -14,4 +15,5 @@ pub mod room;
 pub mod search;
 pub mod sticker;
 pub mod user;
+pub mod webhook;
 pub mod words;

@@ -46,6 +46,8 @@ pub enum Action {
     DeleteRoom,
     /// Tokens of a user were revoked.
     RevokeTokens,
+    /// The app's webhook was set or taken away, or its secret replaced.
+    Webhook,
     /// Messages were taken out of the members' sight.
     Hide,
     /// They were put back.
@@ -54,7 +56,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Block,
         Self::Unblock,
         Self::Ban,
@@ -69,6 +71,7 @@ impl Action {
         Self::DeleteUser,
         Self::DeleteRoom,
         Self::RevokeTokens,
+        Self::Webhook,
         Self::Hide,
         Self::Unhide,
     ];
@@ -97,6 +100,7 @@ impl Action {
             Self::DeleteUser => "delete-user",
             Self::DeleteRoom => "delete-room",
             Self::RevokeTokens => "revoke-tokens",
+            Self::Webhook => "webhook",
             Self::Hide => "hide",
             Self::Unhide => "unhide",
         }
@@ -163,6 +167,8 @@ pub enum Topic {
     TokensRevoked,
     /// The app's configuration changed.
     Config,
+    /// Messages of somebody were refused; only the app-wide webhook hears.
+    Refused,
     /// Somebody is asked to come into a room; only he hears.
     Invited,
     /// He is asked no longer.
@@ -191,6 +197,7 @@ impl Topic {
         Self::RoomPref,
         Self::TokensRevoked,
         Self::Config,
+        Self::Refused,
         Self::Invited,
         Self::Uninvited,
         Self::PutAway,
@@ -222,6 +229,7 @@ impl Topic {
             Self::RoomPref => "room-pref",
             Self::TokensRevoked => "tokens-revoked",
             Self::Config => "config",
+            Self::Refused => "refused",
             Self::Invited => "invited",
             Self::Uninvited => "uninvited",
             Self::PutAway => "put-away",

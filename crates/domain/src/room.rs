@@ -99,6 +99,8 @@ pub struct Room {
     pub webhook: Option<String>,
     /// May the robot answer?
     pub bot_mode: bool,
+    /// What the robot last said its state was; empty: nothing yet.
+    pub bot_state: String,
     /// The app's own parameters.
     pub ext_params: Option<String>,
     /// Frozen: nobody speaks.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use banter_chat::Options;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
 
 use crate::clock::Senses;
 use crate::push::PushSettings;
@@ -111,6 +112,18 @@ pub struct Edge {
     /// How long events are kept for nodes and sockets that lag behind, days
     #[arg(long, env = "BANTER_OUTBOX_DAYS", value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub outbox_days: u32,
+    /// What the webhook of a room is put behind when it is no address but a key: https://robots.example/hooks/
+    #[arg(long, env = "BANTER_WEBHOOK_PREFIX", value_name = "URL", value_parser = prefix)]
+    pub webhook_prefix: Option<Url>,
+    /// Let webhooks lead to private and loopback addresses too: whoever sets one can make the server ask its neighbours
+    #[arg(long, env = "BANTER_WEBHOOK_PRIVATE", value_parser = FalseyValueParser::new())]
+    pub webhook_private: bool,
+    /// How long until a webhook that was not told is told again, seconds; twice as long each further time, an hour at most
+    #[arg(long, env = "BANTER_WEBHOOK_RETRY", value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub webhook_retry: u32,
+    /// How long that goes on, hours; then it is given up, and can be seen and tried again at /admin/webhook/deliveries
+    #[arg(long, env = "BANTER_WEBHOOK_HOURS", value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=720))]
+    pub webhook_hours: u32,
     /// How much memory ready-made list answers may take, MiB; 0 keeps none
     #[arg(long, env = "BANTER_KEPT_MIB", value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(0..=65_536))]
     pub kept_mib: u32,
@@ -276,6 +289,17 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     all.next().ok_or_else(|| "the name has no address".to_owned())
 }
 
+/// An http or https address to put a key behind.
+fn prefix(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    if ["http", "https"].contains(&url.scheme()) && url.has_host() && plain {
+        Ok(url)
+    } else {
+        Err("it must be an http or https address without a user and a fragment".to_owned())
+    }
+}
+
 /// 32 bytes that never show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret(pub [u8; 32]);
@@ -321,6 +345,14 @@ pub struct ServeSettings {
     pub trust_forwarded: bool,
     /// With which accounts devices are notified.
     pub push: PushSettings,
+    /// What the key of a room's webhook is put behind.
+    pub webhook_prefix: Option<Url>,
+    /// May webhooks lead to addresses that are not public?
+    pub webhook_private: bool,
+    /// How long until a webhook that was not told is told again, the first time.
+    pub webhook_retry: Duration,
+    /// How long it is tried.
+    pub webhook_patience: Duration,
     /// Clock and randomness.
     pub senses: Senses,
 }
@@ -345,6 +377,10 @@ impl Default for ServeSettings {
             stop_timeout: Duration::from_secs(10),
             trust_forwarded: false,
             push: PushSettings::default(),
+            webhook_prefix: None,
+            webhook_private: false,
+            webhook_retry: Duration::from_secs(5),
+            webhook_patience: Duration::from_secs(24 * 3600),
             senses: Senses::real(),
         }
     }
@@ -372,6 +408,10 @@ impl Edge {
             stop_timeout: seconds(self.stop_timeout),
             trust_forwarded: self.trust_forwarded,
             push: PushSettings::default(),
+            webhook_prefix: self.webhook_prefix.clone(),
+            webhook_private: self.webhook_private,
+            webhook_retry: seconds(self.webhook_retry),
+            webhook_patience: Duration::from_secs(u64::from(self.webhook_hours) * 3600),
             senses,
         }
     }

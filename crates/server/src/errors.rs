@@ -186,6 +186,8 @@ fn chat_row(error: &Error, act: Act) -> Row {
         Error::NoToken => rows::TOKEN_NOT_FOUND,
         Error::NoConfig => rows::CONFIG_NOT_FOUND,
         Error::NotMuted => rows::ROOM_NOT_MUTED,
+        Error::NoWebhook => rows::WEBHOOK_NOT_FOUND,
+        Error::NoDelivery => rows::DELIVERY_NOT_FOUND,
         Error::NoStickers => rows::STICKERS_NOT_FOUND,
         Error::NoGroup => rows::GROUP_NOT_FOUND,
         Error::TooMuch(_) => rows::LIMIT_EXCEEDED,

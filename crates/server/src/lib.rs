@@ -22,7 +22,7 @@ pub use http::routes::{Route, routes};
 
 /// Starts serving a chat and returns once it listens.
 ///
-/// Errors: the address cannot be had, or the system gives no random bytes.
+/// Errors: the address cannot be had, the database does not answer, or the system gives no random bytes.
 pub async fn start(settings: &ServeSettings, chat: Arc<Chat>) -> std::io::Result<Running> {
     http::listen(http::Edge::new(settings.clone(), chat)?).await
 }

@@ -30,6 +30,7 @@ pub mod sql;
 mod stickers;
 mod timings;
 mod users;
+mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ use sql::{Engine, Session};
 use timings::Timings;
 pub use timings::{Observer, Operation};
 pub use users::{Entered, FoundUsers, REGEX_ROWS, TokenRow};
+pub use webhooks::{Delivery, DeliveryState, HookRow, NewDelivery};
 
 /// The database of one server.
 #[derive(Clone)]

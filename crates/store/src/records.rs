@@ -42,7 +42,7 @@ pub struct StoredEvent {
     pub payload: Json,
 }
 
-fn stored_event(mut row: Row) -> Result<StoredEvent> {
+pub(crate) fn stored_event(mut row: Row) -> Result<StoredEvent> {
     Ok(StoredEvent {
         id: row.object_id(0)?,
         topic: Topic::parse(row.str(1)?),

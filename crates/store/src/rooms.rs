@@ -13,10 +13,10 @@ use crate::{EngineKind, Error, Result, Tx, View};
 /// The columns [`room`] reads, of a table spelt `r`.
 pub(crate) const ROOM: &str = "r.id, r.kind, r.low, r.high, r.owner, r.name, r.cover, r.description, r.tags, r.webhook,
     r.bot_mode, r.ext_params, r.frozen, r.closed, r.last_seq, r.last_count, r.total, r.last_message,
-    r.last_message_ms, r.pinned, r.created_ms, r.secret";
+    r.last_message_ms, r.pinned, r.created_ms, r.secret, r.bot_state";
 
 /// How many columns [`ROOM`] names.
-pub(crate) const ROOM_COLUMNS: usize = 22;
+pub(crate) const ROOM_COLUMNS: usize = 23;
 
 /// Reads a room from the columns that begin at `from`.
 pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
@@ -49,6 +49,7 @@ pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
         pinned: row.object_id_opt(from + 19)?,
         created_ms: row.int(from + 20)?,
         secret: row.flag(from + 21)?,
+        bot_state: row.text(from + 22)?,
     })
 }
 
@@ -326,6 +327,13 @@ impl Tx {
         self.view.session.put(text, values).await
     }
 
+    /// Remembers what the room's robot says its state is.
+    pub async fn set_bot_state(&mut self, locked: &mut LockedRoom, state: &str) -> Result<()> {
+        state.clone_into(&mut locked.room.bot_state);
+        let text = "UPDATE rooms SET bot_state = $3 WHERE app = $1 AND id = $2";
+        self.view.session.put(text, binds![self.view.app, &locked.room.id, state]).await
+    }
+
     /// Takes the next place in the room's order, for a ban or a freeze.
     pub async fn take_place(&mut self, locked: &mut LockedRoom) -> Result<i64> {
         locked.room.last_seq += 1;
@@ -355,6 +363,8 @@ impl Tx {
             "DELETE FROM invitations WHERE app = $1 AND room = $2",
             "DELETE FROM group_prefs WHERE app = $1 AND room = $2",
             "DELETE FROM members WHERE app = $1 AND room = $2",
+            // Another room may get the id, and its webhook must not hear of this one.
+            "DELETE FROM deliveries WHERE app = $1 AND target = $2",
             "DELETE FROM rooms WHERE app = $1 AND id = $2",
         ] {
             self.view.session.put(text, binds![self.view.app, &locked.room.id]).await?;

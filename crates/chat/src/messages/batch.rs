@@ -48,6 +48,19 @@ pub struct BatchDone {
     pub denied: Vec<Denied>,
 }
 
+/// Why a recipient was refused and in which room; `None`: no rule refused him, he is not there.
+type Refused = Option<(Denied, Option<RoomId>)>;
+
+impl Batch {
+    fn sender_for(&self, caller: &Caller) -> UserId {
+        match &self.sender {
+            Some(sender) if caller.is_platform() => sender.clone(),
+            Some(_) | None if caller.is_platform() => UserId::platform(),
+            Some(_) | None => caller.user(),
+        }
+    }
+}
+
 /// How often a part of a batch is tried that the database asks to try again.
 const TRIES: usize = 3;
 
@@ -66,9 +79,12 @@ impl Chat {
         for some in paras.chunks(AT_ONCE) {
             for tries_left in (0..TRIES).rev() {
                 match self.send_some(caller, &batch, some, &id).await {
-                    Ok(why) => {
-                        refused += why.len();
-                        denied.extend(why.into_iter().flatten());
+                    Ok(all) => {
+                        refused += all.len();
+                        for (why, room) in all.into_iter().flatten() {
+                            self.message_refused(caller, batch.sender_for(caller), room, why);
+                            denied.push(why);
+                        }
                         break;
                     }
                     // It left nothing behind, and those before it are sent: they are not sent again.
@@ -80,16 +96,18 @@ impl Chat {
         Ok(BatchDone { id, count: paras.len(), refused, denied })
     }
 
-    /// Sends to some recipients in one transaction, and returns why others were refused.
-    async fn send_some(&self, caller: &Caller, batch: &Batch, some: &[Para], id: &str) -> Result<Vec<Option<Denied>>> {
+    /// Sends to some recipients in one transaction, and returns why others were refused, and where.
+    async fn send_some(&self, caller: &Caller, batch: &Batch, some: &[Para], id: &str) -> Result<Vec<Refused>> {
         let mut refused = Vec::new();
         let mut open = self.begin(caller).await?;
         let speaker = open.speaker(batch.sender.clone(), batch.force).await?;
         let words = open.clean(batch.words.clone()).await?;
         for para in some {
             let words = open.clean(filled(&words, &para.fills)).await?;
+            let mut place = para.room.clone();
             let sent = match open.room_of_para(&speaker, para).await {
                 Ok(Some(mut room)) => {
+                    place = Some(room.id.clone());
                     let standing = open.tx.standing(&room.id, &speaker.user.profile.id).await?;
                     open.write((&mut room, standing), &speaker, words, Some(id)).await.map(drop)
                 }
@@ -100,7 +118,7 @@ impl Chat {
                 Ok(()) => {}
                 // A fault is never counted as a refusal.
                 Err(error @ (Error::Store(_) | Error::TokenGone)) => return Err(error),
-                Err(Error::Denied(why)) => refused.push(Some(why)),
+                Err(Error::Denied(why)) => refused.push(Some((why, place))),
                 Err(_) => refused.push(None),
             }
         }

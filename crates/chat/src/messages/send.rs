@@ -23,6 +23,8 @@ pub(crate) struct Speaker {
     pub(crate) actor: Actor,
     /// Past the user's bans and blocks, which is written down.
     pub(crate) force: bool,
+    /// In answer to the room's webhook, which is not told of it again.
+    pub(crate) answers: bool,
 }
 
 impl Chat {
@@ -43,7 +45,11 @@ impl Chat {
         let (mut room, standing) = open.tx.lock_room_for(room, &sender).await?.ok_or(Error::NoRoom)?;
         open.move_on();
         let words = open.clean(words).await?;
-        let message = open.write((&mut room, standing), &speaker, words, None).await?;
+        let written = open.write((&mut room, standing), &speaker, words, None).await;
+        if let Err(Error::Denied(why)) = &written {
+            self.message_refused(caller, sender, Some(room.id.clone()), *why);
+        }
+        let message = written?;
         open.done().await?;
         Ok(message)
     }
@@ -67,7 +73,7 @@ impl Open<'_> {
             (true, true) => Actor::Platform,
             (true, false) => Actor::PlatformAs,
         };
-        Ok(Speaker { user, actor, force: platform && force })
+        Ok(Speaker { user, actor, force: platform && force, answers: false })
     }
 
     /// The app's sensitive words, as they are inside this transaction.
@@ -131,10 +137,14 @@ impl Open<'_> {
             now_ms: self.now_ms,
         };
         let (seq, at_ms) = self.tx.insert_message(room, &new).await?;
-        let how = match words.notice {
-            Notice::Loud => None,
-            other => Some(json!({ "notice": other.name() })),
-        };
+        let mut how = serde_json::Map::new();
+        if words.notice != Notice::Loud {
+            how.insert("notice".to_owned(), words.notice.name().into());
+        }
+        if speaker.answers {
+            how.insert("answer".to_owned(), true.into());
+        }
+        let how = (!how.is_empty()).then_some(how.into());
         self.event(Topic::Message, Some((&room.id, seq)), Some(sender), how).await?;
         if speaker.force {
             self.audit(Action::Force, Some(sender), Some(&room.id), None, None).await?;

@@ -7,7 +7,7 @@ use banter_domain::record::Topic;
 use banter_domain::room::{Invitation, RoomSeen, Standing};
 use banter_domain::user::UserKind;
 use banter_store::{LockedRoom, NewMessage, Place};
-use serde_json::{Map, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::seen::seen;
 use super::{Way, new_room_row};
@@ -89,8 +89,9 @@ impl Chat {
             open.say(&mut room, kind, &user, &users).await?;
         }
         // They hear the words about them, and nothing after.
+        let mut told = (!quiet).then(|| open.came_or_left(&room, &users));
         for user in &users {
-            open.event(Topic::Left, Some((&room.id, room.last_seq)), Some(user), None).await?;
+            open.event(Topic::Left, Some((&room.id, room.last_seq)), Some(user), told.take()).await?;
         }
         if quiet {
             open.room_changed_by(&room, standing).await?;
@@ -155,10 +156,11 @@ impl Open<'_> {
         }
         let (asked, came): (Vec<UserId>, Vec<UserId>) =
             brought.into_iter().partition(|user| way == Way::Asked && !room.kind.is_direct() && !groups.contains(user));
+        let mut told = Some(self.came_or_left(room, &came));
         for user in &came {
             self.tx.insert_member(room, user, Place::default(), self.now_ms).await?;
             self.note(user);
-            self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(user), None).await?;
+            self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(user), told.take()).await?;
         }
         for invitee in asked {
             let asked = Invitation { invitee, inviter: caller.clone() };
@@ -176,11 +178,19 @@ impl Open<'_> {
         may_change_room(Facts { actor, room, standing, author: false }, stranger, asked)?;
         self.tx.insert_member(room, &caller, Place::default(), self.now_ms).await?;
         self.note(&caller);
-        self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(&caller), None).await?;
+        let told = shows_reading(standing).then(|| self.came_or_left(room, std::slice::from_ref(&caller)));
+        self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(&caller), told).await?;
         if say && shows_reading(standing) {
             self.say(room, Kind::JoinRoom, &caller, std::slice::from_ref(&caller)).await?;
         }
         self.room_changed_by(room, standing).await
+    }
+
+    /// What the room's webhook is told of people who came or left together: it stands in the first event
+    /// of their act. When the room was made tells it from another one of its id.
+    fn came_or_left(&self, room: &LockedRoom, people: &[UserId]) -> Json {
+        let people: Vec<&str> = people.iter().map(UserId::as_str).collect();
+        json!({ "by": self.caller.user().as_str(), "people": people, "room_ms": room.created_ms })
     }
 
     /// Tells everybody in a room that it is another now.

@@ -107,6 +107,9 @@ impl Open<'_> {
             ..new_room_row(id, kind, self.now_ms)
         };
         let room = self.tx.insert_room(&row).await?.ok_or(Error::RoomExists)?;
+        if room.webhook.as_ref().is_some_and(|webhook| !webhook.is_empty()) {
+            self.begin_webhooks().await?;
+        }
         if let Some(owner) = &room.owner
             && !self.tx.banned_among(&room.id, std::slice::from_ref(owner)).await?.is_empty()
         {

@@ -156,6 +156,7 @@ pub(crate) fn new_room_row(id: RoomId, kind: RoomKind, created_ms: i64) -> Room 
         tags: Vec::new(),
         webhook: None,
         bot_mode: false,
+        bot_state: String::new(),
         ext_params: None,
         frozen: false,
         closed: false,

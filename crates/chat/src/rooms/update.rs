@@ -50,8 +50,12 @@ impl Chat {
             owner: change.owner.or_else(|| room.owner.clone()),
             ..(*room).clone()
         };
+        if now.webhook.as_ref().is_some_and(|webhook| !webhook.is_empty()) && now.webhook != room.webhook {
+            open.begin_webhooks().await?;
+        }
+        let frozen = (now.frozen != room.frozen).then(|| json!({ "frozen": now.frozen }));
         open.tx.save_room(&mut room, now).await?;
-        open.room_changed(&room).await?;
+        open.event(Topic::Room, Some((id, room.last_seq)), Some(&caller.user()), frozen).await?;
         let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
         open.done().await?;
         Ok(seen)

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use banter_chat::{
-    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, Grant, MAX_DEVICES, MessagesOfApp, MessagesQuery, NewKind,
-    NewRoom, Options, Para, Property, Reach, RoomChange, RoomsQuery, SearchFor, SearchQuery, Telling, TimeField, Way,
-    Who, Words,
+    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, DeliveryState, Grant, HookTelling, MAX_DEVICES, MessagesOfApp,
+    MessagesQuery, NewDelivery, NewKind, NewRoom, Options, Para, Property, Reach, Reply, RoomChange, RoomsQuery,
+    SearchFor, SearchQuery, Telling, TimeField, Way, Who, Words,
 };
 use banter_domain::filter::Filter;
 use banter_domain::id::{AppId, RoomId, UserId};
@@ -48,6 +48,7 @@ pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
     moderation(&chat, &platform, &ann).await;
     the_rest(&chat, &platform, &ann).await;
     notifications(&chat, &platform, &ann, &as_bob).await;
+    webhooks(&chat, &platform, &ann).await;
     chat.delete_room(&platform, &room("den")).await.expect("it goes");
     chat.delete_user(&platform, &user("bob")).await.expect("he goes");
     chat.revoke_tokens(&platform, &user("ann"), None).await.expect("it goes");
@@ -210,6 +211,50 @@ async fn notifications(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Ca
     chat.note_pushed(app, Service::Apns, next).await.expect("written");
     assert_eq!(chat.pushed_up_to(app, Service::Apns).await.expect("an answer"), Some(next));
     chat.log_out(as_bob, false, Some("phone-3")).await.expect("logged out");
+}
+
+async fn webhooks(chat: &Chat, platform: &Caller, ann: &Caller) {
+    let den = room("den");
+    chat.set_webhook(platform, "https://example.com/".to_owned(), Vec::new()).await.expect("set");
+    chat.replace_hook_secret(platform).await.expect("a secret");
+    let change = RoomChange { webhook: Some("robot".to_owned()), bot_mode: Some(true), ..RoomChange::default() };
+    chat.update_room(ann, &den, change).await.expect("changed");
+    for words in ["one", "two", "three"] {
+        chat.send(ann, &den, says(words), None, false).await.expect("sent");
+    }
+    chat.ban(ann, &den, &user("cat")).await.expect("banned");
+    chat.send(platform, &den, says("x"), Some(user("cat")), false).await.expect_err("refused");
+    chat.house_keeping().await.expect("kept");
+    let app = chat.app_numbered(platform.app.number).await.expect("an answer").expect("the app");
+    let (_, from) = chat.hooked_apps().await.expect("apps").first().copied().expect("one");
+    let (tellings, next) = chat.tellings(&app, from, 100).await.expect("tellings");
+    assert_eq!(tellings.len(), 5, "{tellings:?}");
+    let deliveries: Vec<NewDelivery> = tellings
+        .into_iter()
+        .map(|HookTelling { id, target, event, .. }| NewDelivery { id, target, event, body: "{}".to_owned() })
+        .collect();
+    assert!(chat.queue_deliveries(&app, &deliveries, (from, next)).await.expect("queued"));
+    assert!(!chat.queue_deliveries(&app, &deliveries, (from, next)).await.expect("an answer"), "once");
+    for target in chat.waiting_targets(&app).await.expect("targets") {
+        chat.place_of(&app, &target).await.expect("a place");
+        let first = chat.next_delivery(&app, &target).await.expect("an answer").expect("a delivery");
+        chat.put_off_delivery(&app, first.id, "no answer", 5).await.expect("put off");
+        let reply = Reply { state: Some("on".to_owned()), words: Some(says("answer")), ..Reply::default() };
+        assert!(chat.delivered(&app, &first, reply).await.expect("delivered").is_none());
+        let second = chat.next_delivery(&app, &target).await.expect("an answer").expect("a delivery");
+        chat.bury_delivery(&app, &second, "no answer", Some(0)).await.expect("buried");
+        chat.retry_delivery(platform, second.id).await.expect("revived");
+        chat.bury_delivery(&app, &second, "no answer", None).await.expect("buried");
+    }
+    for state in [None, Some(DeliveryState::Dead)] {
+        let (page, next) = chat.deliveries(platform, state, None, 1).await.expect("a page");
+        assert_eq!(page.len(), 1);
+        chat.deliveries(platform, state, next, 1).await.expect("the next page");
+    }
+    chat.webhook(platform).await.expect("a webhook");
+    chat.delivery_gauges().await.expect("figures");
+    chat.delete_webhook(platform).await.expect("deleted");
+    chat.unban(ann, &den, &user("cat")).await.expect("lifted");
 }
 
 async fn the_rest(chat: &Chat, platform: &Caller, ann: &Caller) {

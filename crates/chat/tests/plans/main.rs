@@ -30,13 +30,14 @@ const GROWING: [&str; 18] = [
     "audit",
     "tallies",
     "events",
+    "deliveries",
     "invitations",
     "put_away",
     "group_prefs",
 ];
 
 /// What the statements call them.
-const ALIASES: [(&str, &str); 17] = [
+const ALIASES: [(&str, &str); 19] = [
     ("u", "users"),
     ("e", "users"),
     ("g", "group_members"),
@@ -50,6 +51,8 @@ const ALIASES: [(&str, &str); 17] = [
     ("l", "relations"),
     ("b", "relations"),
     ("o", "relations"),
+    ("ev", "events"),
+    ("d", "deliveries"),
     ("i", "invitations"),
     ("v", "users"),
     ("c", "members"),

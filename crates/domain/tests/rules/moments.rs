@@ -48,6 +48,7 @@ pub(crate) fn room(kind: RoomKind, owner: Option<&str>) -> Room {
         tags: Vec::new(),
         webhook: None,
         bot_mode: false,
+        bot_state: String::new(),
         ext_params: None,
         frozen: false,
         closed: false,

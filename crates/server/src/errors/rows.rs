@@ -196,6 +196,11 @@ rows! {
     /// No such configuration key.
     CONFIG_NOT_FOUND = 404, "Config not found", "CONFIG_NOT_FOUND", "The specified config key does not exist";
 
+    // Webhooks.
+    /// The app has no webhook.
+    WEBHOOK_NOT_FOUND = 404, "Webhook not found", "WEBHOOK_NOT_FOUND", "The app has no webhook";
+    /// No such delivery.
+    DELIVERY_NOT_FOUND = 404, "Delivery not found", "DELIVERY_NOT_FOUND", "The specified delivery does not exist";
     // Stickers and what user groups keep.
     /// No such set of stickers, or no such picture.
     STICKERS_NOT_FOUND = 404, "Sticker not found", "STICKER_NOT_FOUND", "The specified sticker does not exist";

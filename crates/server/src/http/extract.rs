@@ -17,6 +17,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use banter_chat::App;
 use banter_domain::id::{ObjectId, RoomId, UserId};
 
+pub(crate) use body::parse_json as json_object;
 pub use body::{AnyBody, Body, has_nul};
 pub use query::Query;
 pub(crate) use query::bad as bad_parameter;

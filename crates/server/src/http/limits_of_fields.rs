@@ -23,6 +23,8 @@ pub const ADDRESS: usize = 2_048;
 pub const DESCRIPTION: usize = 4_096;
 /// A room's `extParams`, characters.
 pub const EXT_PARAMS: usize = 65_536;
+/// The state a room's robot names, characters.
+pub const BOT_STATE: usize = 255;
 /// A token an app binds to its user, characters.
 pub const TOKEN: usize = 4_096;
 /// A custom field of a user as JSON, bytes.

@@ -24,6 +24,7 @@ use super::Edge;
 use super::connections::Connection;
 use super::dispatch::dispatch;
 use super::sockets::Sockets;
+use super::webhooks::Hooks;
 use crate::push::{Counted, Listens, Pushing};
 
 /// A listening server. Dropped without [`Running::stop`], it goes on until the process ends.
@@ -43,13 +44,15 @@ impl Running {
     }
 }
 
-/// Listens as the settings say. Errors: the address cannot be had.
+/// Listens as the settings say. Errors: the address cannot be had, or no client for webhooks.
 pub(crate) async fn listen(edge: Edge) -> io::Result<Running> {
     let listener = TcpListener::bind(edge.settings.listen).await?;
     let address = listener.local_addr()?;
+    let hooks = Hooks::over(&edge)?;
+    let hooks = edge.hooks.get_or_init(|| hooks).clone();
     let (stop, stopped) = oneshot::channel();
     let pushing = pushing(&edge)?;
-    let ended = tokio::spawn(serve(edge, listener, pushing, stopped));
+    let ended = tokio::spawn(serve(edge, listener, pushing, hooks, stopped));
     Ok(Running { address, stop, ended })
 }
 
@@ -62,7 +65,13 @@ fn pushing(edge: &Edge) -> io::Result<Pushing> {
     Pushing::start(&edge.settings.push, &edge.chat, &edge.senses, &listens, &counted)
 }
 
-async fn serve(edge: Edge, listener: TcpListener, mut pushing: Pushing, mut stopped: oneshot::Receiver<()>) {
+async fn serve(
+    edge: Edge,
+    listener: TcpListener,
+    mut pushing: Pushing,
+    hooks: Arc<Hooks>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let mut http = Builder::new(TokioExecutor::new());
     // Saying what is the library's own limit anyway would cost an allocation a request.
     if edge.settings.max_headers != 100 {
@@ -74,6 +83,7 @@ async fn serve(edge: Edge, listener: TcpListener, mut pushing: Pushing, mut stop
     let sockets = edge.sockets.get_or_init(|| Sockets::over(&edge)).clone();
     let delivery = tokio::spawn(sockets.clone().deliver(edge.clone()));
     let house_keeping = tokio::spawn(keep_house(edge.clone()));
+    let webhooks = tokio::spawn(hooks.run(edge.clone(), stopping.clone()));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -96,7 +106,7 @@ async fn serve(edge: Edge, listener: TcpListener, mut pushing: Pushing, mut stop
     pushing.wind_up();
     sockets.close();
     let patience = edge.settings.stop_timeout;
-    // Each connection holds a receiver to its end.
+    // Each connection holds a receiver to its end, and so does the telling of webhooks.
     let answered = tokio::time::timeout(patience, stop.closed());
     let (answered, pushed) = tokio::join!(answered, tokio::time::timeout(patience, pushing.ended()));
     if answered.is_err() {
@@ -105,7 +115,7 @@ async fn serve(edge: Edge, listener: TcpListener, mut pushing: Pushing, mut stop
     if pushed.is_err() {
         tracing::warn!("some pushes were not done before the server stopped; they are sent again after the next start");
     }
-    for task in [house_keeping, delivery] {
+    for task in [house_keeping, delivery, webhooks] {
         task.abort();
         drop(task.await);
     }

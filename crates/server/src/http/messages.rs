@@ -219,6 +219,11 @@ pub(super) async fn say(
     })
 }
 
+/// What a robot answers a webhook with, as words. Errors: 400 `INVALID_MESSAGE_FORMAT`.
+pub(super) fn words_of(fields: Map<String, Value>) -> Result<banter_chat::Words, ApiError> {
+    words::new(fields)
+}
+
 /// Clients never choose the id of a new message, so one that cannot be is unknown.
 fn id_of(fields: &mut Map<String, Value>) -> Result<Option<ObjectId>, ApiError> {
     match fields.remove("_id") {

@@ -49,6 +49,22 @@ struct StoreOperation {
     operation: &'static str,
 }
 
+/// How a delivery to a webhook went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// It arrived.
+    Arrived,
+    /// It did not, and is tried again.
+    Failed,
+    /// It is not tried any more.
+    Dead,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
 /// The counters of this process.
 pub struct Metrics {
     registry: Registry,
@@ -61,6 +77,10 @@ pub struct Metrics {
     sockets: Gauge,
     blocks: Gauge,
     bans: Gauge,
+    deliveries: Family<Outcome, Counter>,
+    deliveries_waiting: Gauge,
+    deliveries_dead: Gauge,
+    deliveries_lag: Gauge,
     /// By place in the route table, so that a request finds its own without a lookup.
     routes: Vec<OfRoute>,
     unknown: OfRoute,
@@ -109,6 +129,23 @@ impl Metrics {
         registry.register("active_blocks", "Blocks that hold, in all apps", blocks.clone());
         let bans = Gauge::default();
         registry.register("active_bans", "Bans that hold, in all apps", bans.clone());
+        let deliveries = Family::<Outcome, Counter>::default();
+        registry.register("webhook_deliveries", "Requests to webhooks, by what became of them", deliveries.clone());
+        let deliveries_waiting = Gauge::default();
+        registry.register("webhook_waiting", "Deliveries to webhooks that wait", deliveries_waiting.clone());
+        let deliveries_dead = Gauge::default();
+        registry.register(
+            "webhook_dead",
+            "Deliveries to webhooks that are not tried any more",
+            deliveries_dead.clone(),
+        );
+        let deliveries_lag = Gauge::default();
+        registry.register_with_unit(
+            "webhook_lag",
+            "For how long the oldest delivery waits",
+            Unit::Seconds,
+            deliveries_lag.clone(),
+        );
         let of = |method: &'static str, route: &'static str| {
             let endpoint = Endpoint { method, route };
             let latency = latency.get_or_create_owned(&endpoint);
@@ -127,6 +164,10 @@ impl Metrics {
             sockets,
             blocks,
             bans,
+            deliveries,
+            deliveries_waiting,
+            deliveries_dead,
+            deliveries_lag,
             routes,
             unknown,
         }
@@ -173,6 +214,24 @@ impl Metrics {
 
     pub(crate) fn refused(&self, reason: &'static str) {
         self.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// So many deliveries to webhooks went so.
+    pub(crate) fn delivered(&self, how: Delivered, count: u64) {
+        let outcome = match how {
+            Delivered::Arrived => "delivered",
+            Delivered::Failed => "failed",
+            Delivered::Dead => "dead",
+        };
+        self.deliveries.get_or_create(&Outcome { outcome }).inc_by(count);
+    }
+
+    /// How many deliveries to webhooks wait and are dead now, and for how long the oldest waits,
+    /// milliseconds.
+    pub(crate) fn count_deliveries(&self, (waiting, dead, lag_ms): (i64, i64, i64)) {
+        self.deliveries_waiting.set(waiting);
+        self.deliveries_dead.set(dead);
+        self.deliveries_lag.set(lag_ms / 1000);
     }
 
     /// Everything as Prometheus reads it. How many connections and sockets are open; `blocks` and `bans`: how many hold now; `None`: the

@@ -21,6 +21,7 @@ mod service;
 mod shape;
 mod sockets;
 pub mod token;
+mod webhooks;
 
 pub mod admin;
 pub mod auths;
@@ -78,6 +79,8 @@ pub struct Parts {
     limits: limits::Limits,
     /// Set when the server listens.
     sockets: OnceLock<Arc<sockets::Sockets>>,
+    /// The same.
+    hooks: OnceLock<Arc<webhooks::Hooks>>,
     matcher: matcher::Matcher,
     request_ids: RequestIds,
     document: OnceLock<Bytes>,
@@ -118,6 +121,7 @@ impl Edge {
             metrics,
             limits: limits::Limits::new(settings.rate_limit),
             sockets: OnceLock::new(),
+            hooks: OnceLock::new(),
             matcher: matcher::Matcher::new(routes),
             request_ids: RequestIds { process: senses.bytes::<4>()?, count: AtomicU32::new(0) },
             document: OnceLock::new(),

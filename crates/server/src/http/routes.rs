@@ -324,6 +324,7 @@ pub fn routes() -> Vec<Route> {
         super::push::routes(),
         super::config::routes(),
         super::admin::routes(),
+        super::webhooks::admin::routes(),
         super::service::routes(),
     ]
     .into_iter()

@@ -73,6 +73,10 @@ async fn metrics(State(edge): State<Edge>) -> Result<Response, ApiError> {
             None
         }
     };
+    match edge.chat.delivery_gauges().await {
+        Ok(deliveries) => edge.metrics.count_deliveries(deliveries),
+        Err(error) => tracing::warn!(%error, "deliveries to webhooks cannot be counted"),
+    }
     let text = edge
         .metrics
         .text((edge.connections.open(), edge.sockets.get().map_or(0, |sockets| sockets.open())), gauges)

@@ -22,3 +22,4 @@ mod import;
 mod powercut;
 mod races;
 mod sockets;
+mod webhooks;

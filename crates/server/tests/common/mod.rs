@@ -6,7 +6,9 @@
 mod answer;
 mod caller;
 mod house;
+mod robot;
 
 pub(crate) use answer::Answer;
 pub(crate) use caller::{Caller, segment};
 pub(crate) use house::{House, Keys};
+pub(crate) use robot::{Robot, Says};

@@ -137,6 +137,8 @@ each_store! {
             (&platform, "POST", "/admin/clients/list", json!({})),
             (&platform, "POST", "/admin/groups", json!({"nickname": 1})),
             (&platform, "POST", "/admin/groups", json!({"nickname": "x", "members": "bob"})),
+            (&platform, "PUT", "/admin/webhook", json!({"url": 7})),
+            (&platform, "PUT", "/admin/webhook", json!({"url": "https://example.com/", "events": "BAN"})),
             (&platform, "POST", "/rooms", json!({"_id": 1})),
             (&platform, "POST", "/rooms", json!({"members": "bob"})),
             (&platform, "POST", "/rooms", json!({"members": [1]})),

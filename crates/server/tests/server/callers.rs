@@ -72,6 +72,8 @@ fn platform_is_nobody_there(route: &Route) -> bool {
         || route.act == Act::PutAway
         || (route.path.starts_with("/roomPrefs/{room}") && !route.path.contains("{group}"))
         || (route.method == "POST" && route.path == "/me")
+        // There is no delivery of this id.
+        || route.path.ends_with("/retry")
 }
 
 /// What a sensible request of this route carries.
@@ -102,6 +104,7 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/me/unsubscribe") => json!({"type": "ios", "deviceId": "phone"}),
         ("POST", "/push/push2clients") => json!({"clients": ["ann"], "payload": {"alert": "x"}}),
         ("POST", "/me") => json!({"description": "changed"}),
+        ("PUT", "/admin/webhook") => json!({"url": "http://user.invalid/"}),
         ("POST", "/config") => json!({"key": 1}),
         ("POST", "/badges/byRoomTags") => json!({}),
         ("POST", "/badges/byRoomTagsAndTime") => json!({"beforeTime": "2199-01-01T00:00:00Z"}),
@@ -157,6 +160,8 @@ impl Scene {
         house.platform().post("/admin/groups", crew).await.expect_ok();
         house.platform().post("/admin/stickers", sticker_set()).await.expect_ok();
         house.platform().post("/config", json!({"theme": 1})).await.expect_ok();
+        let hook = json!({"url": format!("http://user.invalid/{SECRET}"), "events": ["FREEZE"]});
+        house.platform().put("/admin/webhook", hook).await.expect_ok();
         house.platform().posts("/admin/clients/ann/mute/den").await.expect_ok();
         Self { house, foreign, message }
     }
@@ -196,7 +201,7 @@ impl Scene {
                 (_, "roomPrefs") => "den",
                 ("{file}", _) => "swagger-ui.css",
                 (_, "rooms" | "room" | "mute") => "den",
-                (_, "messages") => self.message.as_str(),
+                (_, "messages" | "deliveries") => self.message.as_str(),
                 _ => user,
             };
             path.push_str(filled);

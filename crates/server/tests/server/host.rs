@@ -68,7 +68,7 @@ pub(crate) async fn another_door(house: &House, settings: ServeSettings) -> Hous
 /// A server of one test's own, over a database of its own, that can be stopped and started again.
 pub(crate) struct Own {
     store: banter_store::Store,
-    running: Option<banter_server::Running>,
+    running: Option<(banter_server::Running, Arc<Chat>)>,
     _folder: tempfile::TempDir,
 }
 
@@ -90,23 +90,25 @@ impl Own {
 
     /// Starts it, with its one app.
     pub(crate) async fn start(&mut self, settings: ServeSettings) -> House {
-        let senses = Senses::real();
-        let process = senses.bytes().expect("random bytes");
-        let clock = Arc::clone(&senses.now_ms);
-        let chat = Arc::new(Chat::new(self.store.clone(), [7; 32], clock, process, Options::default()));
+        let chat = chat_over(self.store.clone(), Options::default());
         chat.resume().await.expect("it goes on");
         let keys = Keys { app: "Own".to_owned(), api: "own-api-key".to_owned(), client: "own-client-key".to_owned() };
         let id = AppId::parse(keys.app.as_str()).expect("an id");
         chat.ensure_app(id, &keys.api, &keys.client).await.expect("an app");
-        let running = banter_server::start(&settings, chat).await.expect("a server");
+        let running = banter_server::start(&settings, Arc::clone(&chat)).await.expect("a server");
         let house = House::new(format!("http://{}", running.address), keys);
-        self.running = Some(running);
+        self.running = Some((running, chat));
         house
+    }
+
+    /// What it serves.
+    pub(crate) fn chat(&self) -> Arc<Chat> {
+        Arc::clone(&self.running.as_ref().expect("it runs").1)
     }
 
     /// Stops it, and returns when it has ended.
     pub(crate) async fn stop(&mut self) {
-        self.running.take().expect("it runs").stop().await;
+        self.running.take().expect("it runs").0.stop().await;
     }
 }
 
@@ -150,6 +152,15 @@ fn host(store: Store) -> Option<&'static Host> {
     }
 }
 
+/// The defaults, but that webhooks lead to this machine, and are told again at once.
+pub(crate) fn settings() -> ServeSettings {
+    ServeSettings {
+        webhook_private: true,
+        webhook_retry: std::time::Duration::from_millis(20),
+        ..ServeSettings::default()
+    }
+}
+
 /// Where tests find a PostgreSQL. `None`: nowhere, and that is fine.
 fn postgres() -> Option<String> {
     let url = std::env::var("BANTER_TEST_POSTGRES").ok();
@@ -168,10 +179,8 @@ fn start(store: Store, admin: Option<String>) -> Host {
         runtime.block_on(async {
             let kept = open(store, admin).await;
             let options = Options { outbox_days: 7, keep_answers: true, kept_bytes: 16 << 20 };
-            let senses = Senses::real();
-            let process = senses.bytes().expect("random bytes");
-            let chat = Arc::new(Chat::new(kept, [7; 32], Arc::clone(&senses.now_ms), process, options));
-            let running = banter_server::start(&ServeSettings::default(), Arc::clone(&chat)).await.expect("a server");
+            let chat = chat_over(kept, options);
+            let running = banter_server::start(&settings(), Arc::clone(&chat)).await.expect("a server");
             let runtime = tokio::runtime::Handle::current();
             tell.send(Host { address: running.address, chat, runtime }).expect("somebody waits");
             std::future::pending::<()>().await;
@@ -179,6 +188,12 @@ fn start(store: Store, admin: Option<String>) -> Host {
     };
     std::thread::Builder::new().name(format!("{store:?}")).spawn(serve).expect("a thread");
     told.recv().expect("the server starts")
+}
+
+fn chat_over(store: banter_store::Store, options: Options) -> Arc<Chat> {
+    let senses = Senses::real();
+    let process = senses.bytes().expect("random bytes");
+    Arc::new(Chat::new(store, [7; 32], Arc::clone(&senses.now_ms), process, options))
 }
 
 async fn open(store: Store, admin: Option<String>) -> banter_store::Store {

@@ -58,3 +58,5 @@ mod sockets_by_polling;
 mod stickers;
 mod tidy;
 mod users;
+mod webhook_replies;
+mod webhooks;

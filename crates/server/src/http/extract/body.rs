@@ -94,7 +94,8 @@ fn parse<T: DeserializeOwned>(media: Option<&str>, bytes: &[u8]) -> Result<T, Ap
     }
 }
 
-fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+/// An object in JSON; nothing at all is an empty one. Refused as [`Body`] is.
+pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let bytes = match bytes.trim_ascii() {
         b"" => b"{}",
         // Without this a struct would also be read from an array of its fields.

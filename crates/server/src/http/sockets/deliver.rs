@@ -153,7 +153,7 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
         }
         (Topic::User, ..) if field(&one.payload, "deleted") == true => told.everything().await,
         // Of these nobody is told: profiles show when they are read, and revocations were acted upon.
-        (Topic::User | Topic::TokensRevoked | Topic::Config | Topic::Push, ..) => Ok(()),
+        (Topic::User | Topic::TokensRevoked | Topic::Config | Topic::Push | Topic::Refused, ..) => Ok(()),
         (topic, ..) => {
             tracing::error!(?topic, id = %one.id, "an event of the outbox makes no sense");
             Ok(())

@@ -75,7 +75,7 @@ pub struct RoomView<'a> {
     bot_mode: bool,
     /// The robot's state.
     #[serde(rename = "botState")]
-    bot_state: &'static str,
+    bot_state: &'a str,
     /// Of the platform's customer service; always 0 here.
     #[serde(rename = "serviceStatus")]
     service_status: u8,
@@ -120,7 +120,7 @@ impl<'a> RoomView<'a> {
             opening: u8::from(!room.closed),
             webhook: room.webhook.as_deref(),
             bot_mode: room.bot_mode,
-            bot_state: "",
+            bot_state: &room.bot_state,
             service_status: 0,
             encrypted: false,
             ext_params: room.ext_params.as_deref(),

@@ -142,6 +142,7 @@ pub fn room() -> RoomSeen {
             tags: vec!["demo".to_owned()],
             webhook: None,
             bot_mode: false,
+            bot_state: String::new(),
             ext_params: None,
             frozen: false,
             closed: false,

@@ -1,0 +1,48 @@
+-- Where an app is told of moderation, and which secret its webhooks are signed with.
+CREATE TABLE webhooks (
+    app           INTEGER NOT NULL PRIMARY KEY,
+    -- NULL: nowhere; the row remembers the secret.
+    url           TEXT,
+    -- JSON: names of events; an empty list is all of them.
+    events        TEXT NOT NULL DEFAULT '[]',
+    -- Which secret, counted from 1 on; none is stored. 0: nobody has seen one.
+    secret_no     INTEGER NOT NULL DEFAULT 0,
+    rotated_ms    INTEGER NOT NULL DEFAULT 0
+);
+
+-- What is told by request: one row an event, under the event's own id.
+CREATE TABLE deliveries (
+    app           INTEGER NOT NULL,
+    id            TEXT NOT NULL,
+    -- A room; '': the app's own webhook. Each target's rows go in the order of their ids.
+    target        TEXT NOT NULL,
+    event         TEXT NOT NULL,
+    -- What is sent, to the letter.
+    body          TEXT NOT NULL,
+    state         TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'dead', 'done')),
+    -- How often it failed, and why it did the last time.
+    failed        INTEGER NOT NULL DEFAULT 0,
+    reason        TEXT,
+    made_ms       INTEGER NOT NULL,
+    -- Since when it is tried, and when it is to be tried next.
+    since_ms      INTEGER NOT NULL,
+    due_ms        INTEGER NOT NULL,
+    PRIMARY KEY (app, id)
+);
+CREATE INDEX deliveries_by_target ON deliveries (app, target, state, id);
+CREATE INDEX deliveries_by_state ON deliveries (app, state, id);
+
+-- What the room's robot last said its state was.
+ALTER TABLE rooms ADD COLUMN bot_state TEXT NOT NULL DEFAULT '';
+
+-- Apps whose rooms have webhooks already are told from here on.
+INSERT INTO cursors (app, name, next)
+    SELECT DISTINCT r.app, 'webhooks',
+        COALESCE((SELECT MAX(e.id) FROM events e WHERE e.app = r.app), '000000000000000000000000')
+    FROM rooms r WHERE r.webhook <> '';
+
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('deliveries', 'sqlite_autoindex_deliveries_1', '1000000 1000000 1'),
+    ('deliveries', 'deliveries_by_target', '1000000 1000000 1000 300 1'),
+    ('deliveries', 'deliveries_by_state', '1000000 1000000 300000 1');
+ANALYZE sqlite_schema;
