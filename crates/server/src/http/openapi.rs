@@ -19,7 +19,7 @@ pub fn document(routes: &[Route]) -> Value {
             item.insert(route.method.as_str().to_lowercase(), operation(route));
         }
         let answer = match &route.answer {
-            Some(Answers::Enveloped(shape) | Answers::Flat(shape)) => Some(shape),
+            Some(Answers::Enveloped(shape) | Answers::Flat(shape) | Answers::Bare(shape)) => Some(shape),
             Some(Answers::Other(_)) | None => None,
         };
         for shape in route.body.iter().chain(answer) {
@@ -134,6 +134,10 @@ fn responses(route: &Route) -> Value {
     let mut ok = match &route.answer {
         Some(Answers::Other(media)) => json!({"description": "As asked", "content": {*media: {}}}),
         Some(Answers::Enveloped(shape)) => enveloped(&shape.reference()),
+        Some(Answers::Bare(shape)) => json!({
+            "description": "Done; without the envelope",
+            "content": {"application/json": {"schema": shape.reference()}},
+        }),
         Some(Answers::Flat(shape)) => json!({
             "description": "Done; the result's fields also stand beside it",
             "content": {"application/json": {"schema": {"allOf": [envelope(&shape.reference()), shape.reference()]}}},
@@ -247,7 +251,7 @@ mod tests {
             let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
             assert!(operation.is_object(), "{route:?}");
             assert!(!route.summary.is_empty() && !route.tag.is_empty(), "{route:?} says nothing of itself");
-            if !matches!(route.answer, Some(Answers::Other(_))) {
+            if !matches!(route.answer, Some(Answers::Other(_) | Answers::Bare(_))) {
                 assert!(route.example.is_some(), "{route:?} shows no answer");
             }
             let named: Vec<&str> = route.path.split(['{', '}']).skip(1).step_by(2).collect();
@@ -268,7 +272,7 @@ mod tests {
         let mut known: BTreeMap<String, Value> = BTreeMap::new();
         for route in &routes {
             let answer = match &route.answer {
-                Some(Answers::Enveloped(shape) | Answers::Flat(shape)) => Some(shape),
+                Some(Answers::Enveloped(shape) | Answers::Flat(shape) | Answers::Bare(shape)) => Some(shape),
                 _ => None,
             };
             for (name, schema) in route.body.iter().chain(answer).flat_map(|shape| shape.clone().into_all()) {

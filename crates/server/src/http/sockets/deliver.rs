@@ -27,6 +27,8 @@ use crate::http::{Edge, prefs};
 const AT_ONCE: usize = 256;
 /// After a fault of the database: how long until it is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
+/// So long a socket that ended is known as such: longer than the library keeps a client that says nothing.
+const REMEMBERED: Duration = Duration::from_secs(120);
 /// How often tokens that ended and sockets that are nobody's are looked for.
 const OFTEN: Duration = Duration::from_secs(1);
 
@@ -65,9 +67,10 @@ fn sweep(sockets: &Sockets, edge: &Edge) {
     // The library does not tell of every socket that ends while it opens.
     let mut gone = Vec::new();
     locked(&sockets.talks).retain(|_, talk| {
-        let (id, over) = talk.place();
-        gone.extend(over.then_some(id));
-        !over
+        let Some(since) = talk.over_since(now) else { return true };
+        gone.push(talk.place());
+        // The library may still hold what waits for one that polls: it is known as ended for longer than that.
+        now.saturating_sub(since) < REMEMBERED
     });
     for id in gone {
         sockets.registry().close(id);

@@ -114,13 +114,15 @@ impl Sockets {
         mut request: Request<Incoming>,
     ) -> Response {
         request.extensions_mut().insert(connection.clone());
-        let line = request.uri().query().and_then(session).and_then(|sid| {
+        let query = request.uri().query().unwrap_or_default();
+        let line = named(query, "sid").and_then(|sid| {
             let talk = locked(&self.talks).get(sid).cloned();
             talk.map(|talk| talk.line().clone())
         });
+        let websocket = named(query, "transport") == Some("websocket");
         let says = request.method() == Method::POST;
         if let Some(line) = line.as_ref().filter(|_| !says) {
-            line.move_to(connection);
+            line.move_to(connection, websocket);
         }
         let answer = async {
             match tokio::time::timeout(patience, (self.serve)(request)).await {
@@ -212,9 +214,9 @@ fn plain(status: StatusCode, body: &'static str) -> Response {
     json_response(status, body)
 }
 
-/// The session a request names.
-fn session(query: &str) -> Option<&str> {
-    query.split('&').find_map(|pair| pair.strip_prefix("sid="))
+/// A parameter of the library's own, which are never escaped.
+fn named<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 impl Ears for Sockets {

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use banter_chat::{App, Caller, TokenHash, Who};
@@ -17,7 +17,7 @@ use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 
 use super::events::Word;
-use super::line::{Line, Payload, SocketIoLine};
+use super::line::{Payload, SocketIoLine};
 use super::registry::{Identity, SocketId};
 use super::{Sockets, locked};
 use crate::errors::{ApiError, rows};
@@ -77,6 +77,8 @@ pub(super) struct Talk {
     /// From where, as far as is known.
     address: IpAddr,
     heard: Mutex<Heard>,
+    /// When it was first seen that it has ended.
+    over: OnceLock<Duration>,
 }
 
 #[derive(Default)]
@@ -106,8 +108,8 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     let line = Arc::new(SocketIoLine::new(socket.clone(), connection, most_waiting, overflows));
     let id = sockets.registry().open(line.clone(), (edge.senses.elapsed)());
     let sid = socket.id.to_string();
-    let talk =
-        Arc::new(Talk { edge, sockets: sockets.clone(), id, line: line.clone(), address, heard: Mutex::default() });
+    let (heard, over) = (Mutex::default(), OnceLock::new());
+    let talk = Arc::new(Talk { edge, sockets: sockets.clone(), id, line: line.clone(), address, heard, over });
     // The library's socket must not keep alive what keeps it alive.
     let listening = Arc::downgrade(&talk);
     locked(&sockets.talks).insert(sid.clone(), talk);
@@ -120,11 +122,14 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     });
     let sockets = Arc::downgrade(&sockets);
     socket.on_disconnect(move || {
-        // Without its socket the connection is nothing.
-        line.cut();
+        // Without its socket a websocket's connection is nothing; one that polls shares it with other requests.
+        let polled = line.end();
         if let Some(sockets) = sockets.upgrade() {
             sockets.registry().close(id);
-            locked(&sockets.talks).remove(&sid);
+            // The library may hand out what waited for one that polls: it stays known as ended for a while.
+            if !polled {
+                locked(&sockets.talks).remove(&sid);
+            }
         }
         std::future::ready(())
     });
@@ -136,9 +141,14 @@ impl Talk {
         &self.line
     }
 
-    /// Which socket of the registry it is, and whether its connection has ended.
-    pub(super) fn place(&self) -> (SocketId, bool) {
-        (self.id, self.line.is_over())
+    /// Which socket of the registry it is.
+    pub(super) fn place(&self) -> SocketId {
+        self.id
+    }
+
+    /// Since when its connection has ended, as far as was seen; looked at by a clock that only goes forward.
+    pub(super) fn over_since(&self, now: Duration) -> Option<Duration> {
+        self.line.is_over().then(|| *self.over.get_or_init(|| now))
     }
 
     fn hear(talk: &Arc<Self>, said: Said) {
