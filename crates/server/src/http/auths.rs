@@ -28,6 +28,16 @@ pub fn routes() -> Vec<Route> {
         "authType": "Standalone JWT", "token": "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6ImFhYSJ9.c2lnbmF0dXJl",
         "expirationDate": "2021-08-08T06:41:25.984Z", "id": "aaa", "exp": 1_628_404_885,
     });
+    let token = || {
+        Shape::object("SignedToken")
+            .required("authType", Kind::Text, "Always `Standalone JWT`")
+            .required("token", Kind::Text, "The token, shown this once")
+            .required("expirationDate", Kind::Time, "When it runs out")
+            .required("id", Kind::Id, "Whose")
+            .required("exp", Kind::Integer, "When it runs out, seconds since the epoch")
+            .field("nickname", Kind::Text, "As given")
+            .field("avatarUrl", Kind::Text, "As given")
+    };
     let sign = |route: Route| {
         route
             .auth(Auth::ClientKey)
@@ -45,20 +55,12 @@ pub fn routes() -> Vec<Route> {
     vec![
         sign(Route::new(Act::Operate, Method::POST, "/auths/sign/v2", sign_v2))
             .text("With an API key. With the client key alone only where the operator has turned the sandbox on.")
-            .answer(
-                Shape::object("SignedToken")
-                    .required("authType", Kind::Text, "Always `Standalone JWT`")
-                    .required("token", Kind::Text, "The token, shown this once")
-                    .required("expirationDate", Kind::Time, "When it runs out")
-                    .required("id", Kind::Id, "Whose")
-                    .required("exp", Kind::Integer, "When it runs out, seconds since the epoch")
-                    .field("nickname", Kind::Text, "As given")
-                    .field("avatarUrl", Kind::Text, "As given"),
-            )
+            .answer(token())
             .example(sample::answer(&shown)),
         sign(Route::new(Act::Operate, Method::POST, "/auths/sign", sign_v1))
             .text("As `/auths/sign/v2`, but the answer is the bare result without an envelope.")
-            .other_answer("application/json"),
+            .bare_answer(token())
+            .example(shown),
     ]
 }
 

@@ -103,6 +103,8 @@ pub enum Answers {
     Enveloped(Shape),
     /// The envelope, with the result's fields beside it as well (token endpoints).
     Flat(Shape),
+    /// The result alone, without the envelope.
+    Bare(Shape),
     /// Something else, of this media type.
     Other(&'static str),
 }
@@ -253,6 +255,13 @@ impl Route {
     #[must_use]
     pub fn flat_answer(mut self, shape: Shape) -> Self {
         self.answer = Some(Answers::Flat(shape));
+        self
+    }
+
+    /// The shape of the answer, which is the result without the envelope.
+    #[must_use]
+    pub fn bare_answer(mut self, shape: Shape) -> Self {
+        self.answer = Some(Answers::Bare(shape));
         self
     }
 

@@ -33,12 +33,24 @@ impl Poller {
         assert_eq!(answer.text().await.expect("a text"), "ok");
     }
 
-    /// What there is to hear, waiting until there is something. `None`: the session is over.
+    /// What there is to hear, waiting until there is something; pings are answered on the way. `None`: the
+    /// session is over.
     async fn hears(&self) -> Option<String> {
-        let answer = self.http.get(&self.url).send().await.ok()?;
-        let (status, text) = (answer.status(), answer.text().await.ok()?);
-        assert!(status == 200 || text.contains("Session ID unknown"), "{status}: {text}");
-        (status == 200).then_some(text)
+        loop {
+            let answer = self.http.get(&self.url).send().await.ok()?;
+            let (status, text) = (answer.status(), answer.text().await.ok()?);
+            assert!(status == 200 || text.contains("Session ID unknown"), "{status}: {text}");
+            if status != 200 {
+                return None;
+            }
+            let packets: Vec<&str> = text.split('\u{1e}').filter(|packet| *packet != "2").collect();
+            if packets.len() < text.split('\u{1e}').count() {
+                self.says("3").await;
+            }
+            if !packets.is_empty() {
+                return Some(packets.join("\u{1e}"));
+            }
+        }
     }
 
     async fn enters(&self, house: &House, user: &Caller) {

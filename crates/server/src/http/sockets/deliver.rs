@@ -13,6 +13,7 @@ use banter_domain::record::Topic;
 use banter_domain::room::{Room, RoomSeen};
 use serde_json::{Value, json};
 
+use super::events::Event;
 use super::line::Line;
 use super::{ANONYMOUS, Sockets, locked, tell};
 use crate::http::invitations::from_outside;
@@ -26,6 +27,8 @@ use crate::http::{Edge, prefs};
 const AT_ONCE: usize = 256;
 /// After a fault of the database: how long until it is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
+/// So long a socket that ended is known as such: longer than the library keeps a client that says nothing.
+const REMEMBERED: Duration = Duration::from_secs(120);
 /// How often tokens that ended and sockets that are nobody's are looked for.
 const OFTEN: Duration = Duration::from_secs(1);
 
@@ -64,9 +67,10 @@ fn sweep(sockets: &Sockets, edge: &Edge) {
     // The library does not tell of every socket that ends while it opens.
     let mut gone = Vec::new();
     locked(&sockets.talks).retain(|_, talk| {
-        let (id, over) = talk.place();
-        gone.extend(over.then_some(id));
-        !over
+        let Some(since) = talk.over_since(now) else { return true };
+        gone.push(talk.place());
+        // The library may still hold what waits for one that polls: it is known as ended for longer than that.
+        now.saturating_sub(since) < REMEMBERED
     });
     for id in gone {
         sockets.registry().close(id);
@@ -139,7 +143,7 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
         (Topic::Invited, Some(room), Some(invitee)) => told.invited(room, invitee).await,
         (Topic::Uninvited, None, Some(invitee)) => {
             let lines = sockets.registry().of_user(app.number, invitee);
-            tell(lines, "cancelInvitation", &json!({ "room": field(&one.payload, "room") }));
+            tell(lines, Event::InvitationCancelled, &json!({ "room": field(&one.payload, "room") }));
             Ok(())
         }
         (Topic::PutAway, None, Some(user)) => {
@@ -147,7 +151,7 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
                 "room": field(&one.payload, "room"), "messages": field(&one.payload, "messages"),
                 "isUserDeleteAllMessagesInRoom": field(&one.payload, "all"),
             });
-            tell(sockets.registry().of_user(app.number, user), "userDeleteMessages", &payload);
+            tell(sockets.registry().of_user(app.number, user), Event::DeletedForOneself, &payload);
             Ok(())
         }
         (Topic::User, ..) if field(&one.payload, "deleted") == true => told.everything().await,
@@ -201,7 +205,7 @@ impl Told<'_> {
             None if message.hidden => self.of_superusers(&room).await?,
             None => self.sockets.registry().of_room(number, &room.id),
         };
-        tell(lines, "chat message", &MessageView::of(&self.app.id, &message));
+        tell(lines, Event::Message, &MessageView::of(&self.app.id, &message));
         Ok(())
     }
 
@@ -223,7 +227,7 @@ impl Told<'_> {
         }
         if let Some(invitation) = self.edge.chat.invitation(number, room, invitee).await? {
             let outside = from_outside(&invitation);
-            tell(lines, "invitation", &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
+            tell(lines, Event::Invitation, &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
         }
         Ok(())
     }
@@ -265,7 +269,7 @@ impl Told<'_> {
                 registry.of_user(number, &user)
             };
             seen.outlook = Some(outlook);
-            tell(lines, "room", &RoomView::of(&self.app.id, &seen, Some(&user)));
+            tell(lines, Event::Room, &RoomView::of(&self.app.id, &seen, Some(&user)));
         }
         Ok(())
     }
@@ -278,7 +282,7 @@ impl Told<'_> {
         {
             let read = json!({ "roomID": room.as_str(), "memberID": user.as_str(), "messageID": message });
             let lines = self.sockets.registry().of_room(self.app.number, room);
-            tell(lines, "lastRead", &read);
+            tell(lines, Event::LastRead, &read);
         }
         Ok(())
     }
@@ -287,8 +291,8 @@ impl Told<'_> {
         let lines = self.sockets.registry().of_user(self.app.number, user);
         let name = field(payload, "name");
         match payload.get("value") {
-            Some(value) => tell(lines, "myPrefChange", &json!({ "key": name, "data": value })),
-            None => tell(lines, "myPrefDelete", name),
+            Some(value) => tell(lines, Event::PrefChange, &json!({ "key": name, "data": value })),
+            None => tell(lines, Event::PrefDelete, name),
         }
     }
 
@@ -296,7 +300,7 @@ impl Told<'_> {
         let room = field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok());
         if let (Some(room), Some(pref)) = (room, field(payload, "pref").as_object()) {
             let lines = self.sockets.registry().of_user(self.app.number, user);
-            tell(lines, "roomPref", &prefs::shown(&room, pref.clone()));
+            tell(lines, Event::RoomPref, &prefs::shown(&room, pref.clone()));
         }
     }
 
@@ -307,7 +311,7 @@ impl Told<'_> {
             self.room(&room, |_, _| vec![blocker.clone()]).await?;
         }
         // Last, after everything that may fail and is then told again.
-        tell(self.sockets.registry().of_user(self.app.number, blocker), "blockStatus", &status);
+        tell(self.sockets.registry().of_user(self.app.number, blocker), Event::BlockStatus, &status);
         Ok(())
     }
 
@@ -325,7 +329,7 @@ impl Told<'_> {
         let status = self.status(payload, ("ban", "unban"), room.as_str());
         for user in [Some(by.clone()), owner].into_iter().flatten().collect::<HashSet<_>>() {
             let lines = self.sockets.registry().of_user(self.app.number, &user);
-            tell(lines, "blockStatus", &status);
+            tell(lines, Event::BlockStatus, &status);
         }
         Ok(())
     }

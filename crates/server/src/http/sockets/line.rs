@@ -44,11 +44,19 @@ impl Payload {
     }
 }
 
+/// What a socket is told things over. One that turns from polling to a websocket has both for a while.
+struct Over {
+    /// The websocket, or what asked last.
+    polled: Arc<Connection>,
+    /// The websocket that a polling socket turns into.
+    upgraded: Option<Arc<Connection>>,
+}
+
 /// A socket of the library's.
 pub(super) struct SocketIoLine {
     socket: SocketRef,
-    /// The connection it is told things over: of a polling socket the one that asked last.
-    connection: Mutex<Arc<Connection>>,
+    /// The connections it is told things over.
+    connections: Mutex<Over>,
     /// It was cut off: nothing that waits for it is handed out any more.
     gone: AtomicBool,
     /// Wakes a question that waits for something to be told when it is cut off.
@@ -68,7 +76,7 @@ impl SocketIoLine {
         let no = || AtomicBool::new(false);
         Self {
             socket,
-            connection: Mutex::new(connection),
+            connections: Mutex::new(Over { polled: connection, upgraded: None }),
             gone: no(),
             going: Notify::new(),
             base64: no(),
@@ -79,12 +87,26 @@ impl SocketIoLine {
     }
 
     fn connection(&self) -> Arc<Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let polls = self.polls();
+        let over = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        over.upgraded.as_ref().filter(|_| !polls).unwrap_or(&over.polled).clone()
     }
 
-    /// From now on it is told things over another connection: it polls, or has turned to a websocket.
-    pub(super) fn move_to(&self, connection: &Arc<Connection>) {
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection.clone();
+    /// It is asked over another connection, or is to become a websocket there.
+    pub(super) fn move_to(&self, connection: &Arc<Connection>, websocket: bool) {
+        let mut over = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if websocket {
+            over.upgraded = Some(connection.clone());
+        } else {
+            over.polled = connection.clone();
+        }
+    }
+
+    /// Ends what it is told things over, both if it is just turning from one to the other.
+    fn cut_connections(&self) {
+        let over = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        over.polled.cut();
+        over.upgraded.iter().for_each(|connection| connection.cut());
     }
 
     /// Was it cut off?
@@ -121,6 +143,17 @@ impl SocketIoLine {
     /// Has it ended?
     pub(super) fn is_over(&self) -> bool {
         self.is_gone() || !self.polls() && self.connection().is_over()
+    }
+
+    /// Its socket is gone. True: it polled.
+    pub(super) fn end(&self) -> bool {
+        let polls = self.polls();
+        if !polls {
+            self.cut();
+        } else if !self.gone.swap(true, Ordering::SeqCst) {
+            self.going.notify_waiters();
+        }
+        polls
     }
 
     fn polls(&self) -> bool {
@@ -165,7 +198,7 @@ impl Line for SocketIoLine {
             return;
         }
         let polls = self.polls();
-        self.connection().cut();
+        self.cut_connections();
         self.going.notify_waiters();
         if polls {
             // What this puts into the queue is never handed out; it ends the library's session.

@@ -5,6 +5,7 @@
 //! domain, from facts of the database.
 
 mod deliver;
+pub(crate) mod events;
 mod line;
 mod registry;
 mod talk;
@@ -29,6 +30,7 @@ use serde_json::json;
 use socketioxide::{ParserConfig, SocketIo, TransportType};
 use tokio::sync::Notify;
 
+use self::events::Event;
 use self::line::{Line, Payload};
 use self::registry::Registry;
 use self::talk::Talk;
@@ -112,13 +114,15 @@ impl Sockets {
         mut request: Request<Incoming>,
     ) -> Response {
         request.extensions_mut().insert(connection.clone());
-        let line = request.uri().query().and_then(session).and_then(|sid| {
+        let query = request.uri().query().unwrap_or_default();
+        let line = named(query, "sid").and_then(|sid| {
             let talk = locked(&self.talks).get(sid).cloned();
             talk.map(|talk| talk.line().clone())
         });
+        let websocket = named(query, "transport") == Some("websocket");
         let says = request.method() == Method::POST;
         if let Some(line) = line.as_ref().filter(|_| !says) {
-            line.move_to(connection);
+            line.move_to(connection, websocket);
         }
         let answer = async {
             match tokio::time::timeout(patience, (self.serve)(request)).await {
@@ -171,7 +175,7 @@ impl Sockets {
             let others = hear.iter().filter(|user| **user != typist.id);
             others.flat_map(|user| registry.of_user(app, user)).collect()
         };
-        tell(lines, "typing", &payload);
+        tell(lines, Event::Typing, &payload);
     }
 
     /// From now on an app's outbox is read.
@@ -205,9 +209,9 @@ fn plain(status: StatusCode, body: &'static str) -> Response {
     json_response(status, body)
 }
 
-/// The session a request names.
-fn session(query: &str) -> Option<&str> {
-    query.split('&').find_map(|pair| pair.strip_prefix("sid="))
+/// A parameter of the library's own, which are never escaped.
+fn named<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 impl Ears for Sockets {
@@ -231,12 +235,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Tells some sockets of one event, written once for all.
-fn tell<T: Serialize + ?Sized>(lines: Vec<Arc<dyn Line>>, event: &str, payload: &T) {
+fn tell<T: Serialize + ?Sized>(lines: Vec<Arc<dyn Line>>, event: Event, payload: &T) {
     if lines.is_empty() {
         return;
     }
     match Payload::of(payload) {
-        Ok(payload) => lines.iter().for_each(|line| line.tell(event, &payload)),
-        Err(error) => tracing::error!(%error, event, "an event cannot be written"),
+        Ok(payload) => lines.iter().for_each(|line| line.tell(event.name(), &payload)),
+        Err(error) => tracing::error!(%error, event = event.name(), "an event cannot be written"),
     }
 }
