@@ -1,5 +1,7 @@
 //! Webhooks: whom an app tells by request, and what waits to be told.
 
+use std::collections::HashSet;
+
 use banter_domain::id::ObjectId;
 use banter_domain::record::Topic;
 use banter_domain::webhook::{HookEvent, Target};
@@ -92,6 +94,9 @@ pub struct Delivery {
     pub due_ms: i64,
 }
 
+/// So many rows are read at once where all are looked at.
+const STEP: i64 = 1_000;
+
 const DELIVERY: &str = "d.id, d.target, d.event, d.body, d.state, d.failed, d.reason, d.made_ms, d.since_ms, d.due_ms";
 
 fn target_text(target: &Target) -> &str {
@@ -176,10 +181,21 @@ impl View {
     }
 
     /// Who is to be told something.
-    pub async fn waiting_targets(&mut self) -> Result<Vec<Target>> {
-        let text = "SELECT DISTINCT d.target FROM deliveries d WHERE d.app = $1 AND d.state = 'waiting'";
-        let rows = self.session.rows(text, binds![self.app]).await?;
-        rows.into_iter().map(|mut row| target(&mut row, 0)).collect()
+    pub async fn waiting_targets(&mut self) -> Result<HashSet<Target>> {
+        let text = "SELECT d.id, d.target FROM deliveries d WHERE d.app = $1 AND d.state = 'waiting' AND d.id >= $2
+            ORDER BY d.id LIMIT $3";
+        let (mut all, mut from) = (HashSet::new(), ObjectId::first_of(0));
+        loop {
+            let rows = self.session.rows(text, binds![self.app, from, STEP]).await?;
+            let more = rows.len() >= STEP as usize;
+            for mut row in rows {
+                from = row.object_id(0)?.successor();
+                all.insert(target(&mut row, 1)?);
+            }
+            if !more {
+                return Ok(all);
+            }
+        }
     }
 
     /// A page of deliveries, newest first, before one of them. `None`: in any state; from the first on.

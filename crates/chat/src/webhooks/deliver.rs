@@ -1,5 +1,7 @@
 //! Deliveries: which is next, and what became of it.
 
+use std::collections::HashSet;
+
 use banter_domain::id::ObjectId;
 use banter_domain::webhook::Target;
 use banter_store::{Delivery, DeliveryState};
@@ -23,7 +25,7 @@ impl Chat {
     }
 
     /// Who of an app is to be told something.
-    pub async fn waiting_targets(&self, app: &App) -> Result<Vec<Target>> {
+    pub async fn waiting_targets(&self, app: &App) -> Result<HashSet<Target>> {
         Ok(self.store.view(app.number).await?.waiting_targets().await?)
     }
 

@@ -22,57 +22,6 @@ fn expect_refused(words: &[&str], flags: &[String], what: &str) {
     assert_eq!(said(&output.stdout), "");
 }
 
-/// A file of `tests/keys`.
-fn key(name: &str) -> String {
-    format!("{}/tests/keys/{name}", env!("CARGO_MANIFEST_DIR"))
-}
-
-#[test]
-fn an_account_of_a_push_service_that_cannot_work_is_refused() {
-    let place = Place::sqlite();
-    let flags = |more: &[&str]| -> Vec<String> {
-        place.flags().into_iter().chain(more.iter().map(|flag| (*flag).to_owned())).collect()
-    };
-    let apns = key("apns.p8");
-    let named = ["--apns-key-id", "K", "--apns-team-id", "T", "--apns-topic", "io.app", "--apns-key-file"];
-    let with = |file: &str| flags(&[&named[..], &[file]].concat());
-    expect_refused(&["serve"], &flags(&["--apns-key-file", &apns]), "--apns-key-id");
-    expect_refused(&["serve"], &flags(&["--apns-topic", "io.app"]), "--apns-key-file");
-    expect_refused(&["serve"], &with(&key("nothing.p8")), "--apns-key-file");
-    expect_refused(&["serve"], &with(&key("README.md")), "the key is not PEM");
-    expect_refused(&["serve"], &flags(&["--fcm-account-file", &apns]), "not a service account");
-    expect_refused(&["serve"], &flags(&["--fcm-account-file", &key("fcm.json"), "--fcm-url", "ftp://x"]), "--fcm-url");
-    expect_refused(&["serve"], &flags(&["--apns-url", "nowhere"]), "--apns-url");
-}
-
-#[test]
-fn without_an_account_nothing_is_pushed_and_the_log_says_so_once() {
-    let place = Place::sqlite();
-    let mut command = command(binary());
-    command.args(["serve", "--listen", "127.0.0.1:0"]).args(place.flags()).args(["--app-id", &keys().app]);
-    command.args(["--api-key", &keys().api, "--client-key", &keys().client]);
-    let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
-    let mut ready = String::new();
-    let mut stdout = std::io::BufReader::new(server.stdout.take().expect("piped"));
-    std::io::BufRead::read_line(&mut stdout, &mut ready).expect("a line");
-    let address = ready.trim().strip_prefix("banter: listening on ").expect("ready").to_owned();
-    block_on(async {
-        let house = House::new(address, keys());
-        house.room("den").owner("ann").members(["bob"]).await;
-        let device = serde_json::json!({"type": "ios", "token": "t"});
-        house.user("bob").await.post("/me/subscribe", device).await.expect_ok();
-        for _ in 0..3 {
-            house.user("ann").await.said("den", "hello").await;
-        }
-    });
-    let id = server.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
-    let mut log = String::new();
-    server.stderr.take().expect("piped").read_to_string(&mut log).expect("a text");
-    assert_eq!(server.wait().expect("it ends").code(), Some(0));
-    assert_eq!(log.matches("no device is notified").count(), 1, "{log}");
-}
-
 #[test]
 fn ready_is_one_line_with_the_real_port() {
     let place = Place::sqlite();
@@ -205,7 +154,8 @@ fn a_first_start_shows_its_keys_once() {
     assert!(curls.iter().all(|curl| curl.contains(&first.address)), "{text}");
     let key = text.split("IM-API-KEY: ").nth(1).and_then(|rest| rest.split('\'').next()).expect("a key to paste");
     let http = banter_server::outgoing::client().build().expect("a client");
-    let answer = block_on(async { http.get(format!("{}/config", first.address)).header("im-api-key", key).send().await });
+    let asked = http.get(format!("{}/config", first.address)).header("im-api-key", key);
+    let answer = block_on(async { asked.send().await });
     assert_eq!(answer.expect("an answer").status(), 200);
     first.kill();
 

@@ -79,7 +79,7 @@ async fn through_kills(place: Place, rounds: u64) {
         let fresh = acknowledged.len().to_string();
         ann.said("den", &fresh).await;
         again.hears("chat message", |message| message["message"] == fresh.as_str()).await;
-        assert_eq!(words(&again), [fresh.clone()], "round {round}: nothing of before is told again");
+        assert_eq!(words(&again), std::slice::from_ref(&fresh), "round {round}: nothing of before is told again");
         acknowledged.push(fresh);
         // A ban made before the next kill holds for sockets after it.
         let banned = ann.bans("den", "bob").await.expect_ok();
