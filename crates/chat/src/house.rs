@@ -55,7 +55,7 @@ impl Chat {
     }
 
     /// To be called now and then, an hour or less apart: forgets what is too old to be of use
-    /// (events past their days, tokens that ran out).
+    /// (events past their days, tokens that ran out), and removes files that are gone.
     pub async fn forget_the_old(&self) -> Result<()> {
         let now_ms = self.now();
         let before = ObjectId::first_of(now_ms - i64::from(self.options.outbox_days) * DAY_MS);
@@ -69,6 +69,7 @@ impl Chat {
                     break;
                 }
             }
+            self.sweep_files(app.number).await?;
         }
         Ok(())
     }

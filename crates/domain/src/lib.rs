@@ -3,6 +3,7 @@
 //! Facts in, verdict out. Nothing here reads a clock, a database or a socket, and nothing here
 //! knows how a thing is called on the wire.
 
+pub mod file;
 pub mod filter;
 pub mod id;
 pub mod message;

@@ -12,18 +12,18 @@ mod serve;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use banter_chat::{Chat, Options};
 use banter_domain::id::AppId;
-use banter_store::Store;
+use banter_store::{Remote, Store, Vault};
 use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::clock::Senses;
-use crate::config::{Cli, Command, Place, Secret};
+use crate::config::{Cli, Command, Files, Place, Secret};
 
 /// Why a command did not do what it was told.
 #[derive(Debug, PartialEq, Eq)]
@@ -152,6 +152,33 @@ async fn open(place: &Place, options: Options, senses: &Senses) -> Result<(Arc<C
         }
     };
     Ok((chat(store, secret, options, senses)?, secret))
+}
+
+/// Where the bytes of files lie, as the settings say.
+fn vault(files: &Files, place: &Place) -> Result<Vault, Failure> {
+    let flag = |error| named("--files", error);
+    let Some(address) = files.files.as_deref().and_then(|files| files.strip_prefix("s3://")) else {
+        let folder = files.files.as_ref().map_or_else(|| place.data.join("files"), PathBuf::from);
+        return Vault::folder(&folder).map_err(flag);
+    };
+    let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
+    let (Some(access_key), Some(secret_key)) = (&files.s3_access_key, &files.s3_secret_key) else {
+        return Err(Failure::Setting(
+            "--s3-access-key and BANTER_S3_SECRET_KEY are needed with --files s3://".to_owned(),
+        ));
+    };
+    if bucket.is_empty() {
+        return Err(Failure::Setting("--files: s3:// names no bucket".to_owned()));
+    }
+    let remote = Remote {
+        bucket: bucket.to_owned(),
+        prefix: prefix.to_owned(),
+        endpoint: files.s3_endpoint.clone(),
+        region: files.s3_region.clone(),
+        access_key: access_key.clone(),
+        secret_key: secret_key.clone(),
+    };
+    Vault::remote(&remote).map_err(flag)
 }
 
 fn named(flag: &str, error: banter_store::Error) -> Failure {

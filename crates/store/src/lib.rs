@@ -9,6 +9,7 @@ mod apps;
 pub mod engine;
 mod error;
 mod figures;
+mod files;
 mod filter_sql;
 mod import;
 mod lists;
@@ -26,6 +27,7 @@ mod search_syntax;
 pub mod sql;
 mod timings;
 mod users;
+mod vault;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use std::sync::Arc;
 pub use apps::AppRow;
 pub use error::{Error, Result};
 pub use figures::{Refusals, Span};
+pub use files::Ties;
 pub use import::ImportedMessage;
 pub use lists::ListOf;
 pub use members::Place;
@@ -47,6 +50,7 @@ use sql::{Engine, Session};
 use timings::Timings;
 pub use timings::{Observer, Operation};
 pub use users::{Entered, FoundUsers, REGEX_ROWS, TokenRow};
+pub use vault::{Bytestream, Deposit, Remote, Vault};
 
 /// The database of one server.
 #[derive(Clone)]

@@ -25,4 +25,6 @@ pub struct Words {
     pub reply: Option<ObjectId>,
     /// Users it names.
     pub mentions: Vec<UserId>,
+    /// Files whose addresses it holds, of whomever.
+    pub files: Vec<ObjectId>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use banter_domain::id::{RoomId, UserId};
+use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::{Message, Sender};
 use banter_domain::moderation::{Act, Actor};
 use banter_domain::record::{Action, Topic};
@@ -127,6 +127,7 @@ impl Open<'_> {
             now_ms: self.now_ms,
         };
         let (seq, at_ms) = self.tx.insert_message(room, &new).await?;
+        self.carry(room, new.id, &words.files, sender).await?;
         self.event(Topic::Message, Some((&room.id, seq)), Some(sender), None).await?;
         if speaker.force {
             self.audit(Action::Force, Some(sender), Some(&room.id), None, None).await?;
@@ -152,6 +153,25 @@ impl Open<'_> {
             edited_ms: None,
             batch: new.batch,
         })
+    }
+}
+
+impl Open<'_> {
+    /// With a message come its sender's own files: from now on who reads it may read them. An API key sends files of the
+    /// platform's own as well.
+    pub(super) async fn carry(
+        &mut self,
+        room: &LockedRoom,
+        message: ObjectId,
+        files: &[ObjectId],
+        sender: &UserId,
+    ) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let mut of = vec![sender.clone()];
+        of.extend(self.caller.is_platform().then(UserId::platform));
+        Ok(self.tx.tie_files(room, message, files, &of).await?)
     }
 }
 

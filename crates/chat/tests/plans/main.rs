@@ -14,7 +14,7 @@ use banter_store::sql::{Cell, Engine};
 use recorder::{Asked, Recorder};
 
 /// Tables that grow with the app: none may be read from end to end.
-const GROWING: [&str; 14] = [
+const GROWING: [&str; 16] = [
     "users",
     "group_members",
     "tokens",
@@ -26,13 +26,15 @@ const GROWING: [&str; 14] = [
     "mentions",
     "reactions",
     "relations",
+    "files",
+    "file_rooms",
     "audit",
     "tallies",
     "events",
 ];
 
 /// What the statements call them.
-const ALIASES: [(&str, &str); 12] = [
+const ALIASES: [(&str, &str); 14] = [
     ("u", "users"),
     ("e", "users"),
     ("g", "group_members"),
@@ -45,6 +47,8 @@ const ALIASES: [(&str, &str); 12] = [
     ("l", "relations"),
     ("b", "relations"),
     ("o", "relations"),
+    ("f", "files"),
+    ("fr", "file_rooms"),
 ];
 
 /// Questions that are about all of something, by what they begin with: figures for the operator.

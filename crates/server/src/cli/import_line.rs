@@ -216,7 +216,7 @@ fn words(mut fields: Map<String, Value>) -> Read<Words> {
         fields.remove("extra");
         fields.insert("subjects".to_owned(), Value::Array(subjects));
     }
-    Ok(Words { kind, text: said, body: fields, reply, mentions })
+    Ok(Words { kind, text: said, body: fields, reply, mentions, ..Words::default() })
 }
 
 /// Whom a system message is about.

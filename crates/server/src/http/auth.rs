@@ -12,6 +12,7 @@ use banter_domain::moderation::Act;
 
 use super::Edge;
 use super::connections::Connection;
+use super::files;
 use super::routes::{Auth, Route};
 use crate::errors::{ApiError, rows};
 
@@ -60,21 +61,24 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Finds out who calls a route. `None`: the route is public.
+/// Finds out who calls a route. `None`: the route is public, or the address speaks for itself.
 pub(crate) async fn caller(
     edge: &Edge,
     route: &Route,
-    headers: &HeaderMap,
+    (query, headers): (Option<&str>, &HeaderMap),
     connection: &Connection,
 ) -> Result<Option<Caller>, ApiError> {
     if route.auth == Auth::Public {
         return Ok(None);
     }
     let shown = Shown::of(headers);
+    if route.auth == Auth::Address && (files::is_signed(query) || shown == Shown::default()) {
+        return Ok(None);
+    }
     let (app, who) = match (shown.api_key, route.auth) {
         (Some(key), _) => platform(edge, route, key, shown.client_id).await?,
         (None, Auth::ApiKey) => return Err(not_the_platform(edge, route, &shown).await?),
-        (None, Auth::Client | Auth::Either | Auth::Public) => user(edge, &shown).await?,
+        (None, Auth::Client | Auth::Either | Auth::Address | Auth::Public) => user(edge, &shown).await?,
     };
     let address = address(edge, headers, connection);
     Ok(Some(Caller { app, who, address: Some(address) }))

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, RETRY_AFTER};
+use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use banter_chat::App;
@@ -141,11 +141,13 @@ async fn routed(
     let params: Option<Vec<String>> = params.into_iter().map(decoded).collect();
     let mut app = None;
     let inbound = async {
-        let caller = auth::caller(edge, route, &parts.headers, connection).await?;
+        let caller = auth::caller(edge, route, (parts.uri.query(), &parts.headers), connection).await?;
         app = caller.as_ref().map(|caller| caller.app.clone());
         let body_limit = match route.body_size {
             BodySize::Plain => edge.settings.body_limit,
             BodySize::Message => edge.settings.message_body_limit,
+            // Its handler reads it bit by bit, and knows what a file may be.
+            BodySize::File => 0,
         };
         Ok::<_, ApiError>(Inbound { caller, params: params.ok_or(rows::INVALID_ID)?, body_limit })
     };
@@ -238,6 +240,9 @@ fn tell(error: &ApiError, act: Act, request_id: &HeaderValue) -> Response {
     let extra = match error {
         ApiError::MethodNotAllowed(allow) => HeaderValue::from_str(allow).ok().map(|allow| (ALLOW, allow)),
         ApiError::RateLimited(seconds) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
+        ApiError::BadRange(length) => {
+            HeaderValue::try_from(format!("bytes */{length}")).ok().map(|range| (CONTENT_RANGE, range))
+        }
         _ => None,
     };
     if let Some((name, value)) = extra {

@@ -12,9 +12,10 @@ use axum::extract::FromRequestParts;
 use axum::http::header::IF_NONE_MATCH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use banter_domain::id::{ObjectId, RoomId, UserId};
+use banter_domain::id::{Bucket, ObjectId, RoomId, UserId};
 
 pub use body::{AnyBody, Body, has_nul};
+pub(crate) use body::{drained, object};
 pub use query::Query;
 pub(crate) use query::bad as bad_parameter;
 
@@ -43,6 +44,17 @@ impl FromRequestParts<Edge> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
         let caller = parts.extensions.get_mut::<Inbound>().and_then(|inbound| inbound.caller.take());
         caller.map(Self).ok_or_else(|| ApiError::Fault("a handler on a public route asks who calls".to_owned()))
+    }
+}
+
+/// Who asks, where the address may speak for itself. `None`: nobody; the handler looks at the address.
+pub struct Visitor(pub Option<banter_chat::Caller>);
+
+impl FromRequestParts<Edge> for Visitor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
+        Ok(Self(parts.extensions.get_mut::<Inbound>().and_then(|inbound| inbound.caller.take())))
     }
 }
 
@@ -76,6 +88,12 @@ impl Part for RoomId {
     }
 }
 
+impl Part for Bucket {
+    fn part(text: String) -> Result<Self, ApiError> {
+        Ok(Self::parse(text)?)
+    }
+}
+
 impl Part for ObjectId {
     fn part(text: String) -> Result<Self, ApiError> {
         Self::parse(&text).ok_or(ApiError::Row(rows::INVALID_ID))
@@ -103,7 +121,7 @@ macro_rules! single {
         })*
     };
 }
-single!(String, UserId, RoomId, ObjectId);
+single!(String, UserId, RoomId, ObjectId, Bucket);
 
 impl<A: Part, B: Part> FromPath for (A, B) {
     fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError> {

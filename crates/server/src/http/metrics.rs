@@ -39,6 +39,11 @@ struct Reason {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Direction {
+    direction: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StoreOperation {
     operation: &'static str,
 }
@@ -49,6 +54,7 @@ pub struct Metrics {
     requests: Family<Answered, Counter>,
     refusals: Family<Reason, Counter>,
     socket_overflows: Counter,
+    file_bytes: Family<Direction, Counter>,
     store: Family<StoreOperation, Histogram>,
     connections: Gauge,
     sockets: Gauge,
@@ -85,6 +91,8 @@ impl Metrics {
         let socket_overflows = Counter::default();
         registry.register("socket_overflows", "Sockets cut off because they did not keep up", socket_overflows.clone());
         registry.register("refusals", "Acts refused (403), by error code", refusals.clone());
+        let file_bytes = Family::default();
+        registry.register("file_bytes", "Bytes of files stored and served", file_bytes.clone());
         let store = Family::<StoreOperation, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register_with_unit(
             "store_operation_duration",
@@ -112,6 +120,7 @@ impl Metrics {
             requests,
             refusals,
             socket_overflows,
+            file_bytes,
             store,
             connections,
             sockets,
@@ -154,6 +163,16 @@ impl Metrics {
     /// Counts sockets that were cut off because they did not keep up.
     pub(crate) fn socket_overflows(&self) -> Counter {
         self.socket_overflows.clone()
+    }
+
+    /// A file so long was stored.
+    pub(crate) fn file_bytes_stored(&self, length: u64) {
+        self.file_bytes.get_or_create(&Direction { direction: "stored" }).inc_by(length);
+    }
+
+    /// Counts the bytes of files that are given out.
+    pub(crate) fn file_bytes_served(&self) -> Counter {
+        self.file_bytes.get_or_create_owned(&Direction { direction: "served" })
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {

@@ -26,6 +26,7 @@ pub mod admin;
 pub mod badges;
 pub mod block_status;
 pub mod config;
+pub mod files;
 pub mod groups;
 pub mod me;
 pub mod members;

@@ -30,6 +30,9 @@ pub enum Auth {
     ApiKey,
     /// As [`Auth::Client`], where the platform's pages show the API key as well.
     Either,
+    /// As [`Auth::Client`]; or nobody, where the address speaks for itself: it is signed, or what it leads to is for
+    /// everybody.
+    Address,
 }
 
 /// Where a parameter stands.
@@ -92,6 +95,8 @@ pub enum BodySize {
     Plain,
     /// 10 MiB by default: `--message-body-limit`.
     Message,
+    /// A file and what stands around it: `--file-limit`.
+    File,
 }
 
 /// What a successful call answers.
@@ -133,6 +138,8 @@ pub struct Route {
     pub params: Vec<Param>,
     /// Its body; `None`: it takes none.
     pub body: Option<Shape>,
+    /// Of what media type the body is.
+    pub body_media: &'static str,
     /// How large the body may be.
     pub body_size: BodySize,
     /// What it answers; `None`: an empty object in the envelope.
@@ -166,6 +173,7 @@ impl Route {
             text: "",
             params: Vec::new(),
             body: None,
+            body_media: "application/json",
             body_size: BodySize::Plain,
             answer: None,
             errors: Vec::new(),
@@ -233,6 +241,14 @@ impl Route {
         self
     }
 
+    /// The parts of a body that is `multipart/form-data` and holds a file.
+    #[must_use]
+    pub fn multipart(mut self, shape: Shape) -> Self {
+        self.body_media = "multipart/form-data";
+        self.body_size = BodySize::File;
+        self.body(shape)
+    }
+
     /// Bodies may be as large as messages.
     #[must_use]
     pub fn large_body(mut self) -> Self {
@@ -286,7 +302,8 @@ impl Route {
     /// on is durable.
     #[must_use]
     pub fn changes(&self) -> bool {
-        self.method != Method::GET && !matches!(self.act, Act::Look | Act::Search | Act::ReadRoom | Act::ReadMessages)
+        self.method != Method::GET
+            && !matches!(self.act, Act::Look | Act::Search | Act::ReadRoom | Act::ReadMessages | Act::ReadFile)
     }
 
     /// The row of an error on this route.
@@ -313,6 +330,7 @@ pub fn routes() -> Vec<Route> {
         super::rooms::routes(),
         super::members::routes(),
         super::messages::routes(),
+        super::files::routes(),
         super::search::routes(),
         super::badges::routes(),
         super::prefs::routes(),

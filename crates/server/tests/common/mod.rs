@@ -8,5 +8,5 @@ mod caller;
 mod house;
 
 pub(crate) use answer::Answer;
-pub(crate) use caller::{Caller, segment};
+pub(crate) use caller::{Caller, Form, segment};
 pub(crate) use house::{House, Keys};
