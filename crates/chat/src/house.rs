@@ -69,6 +69,9 @@ impl Chat {
                     break;
                 }
             }
+        }
+        // Last: where files lie may be out of reach while the database is not.
+        for app in self.apps().await? {
             self.sweep_files(app.number).await?;
         }
         Ok(())

@@ -23,7 +23,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::connections::{Connection, InHand};
-use super::extract::{Inbound, decoded};
+use super::extract::{Inbound, decoded, drained};
 use super::matcher::Found;
 use super::routes::{BodySize, Route};
 use super::{Edge, answer, auth, compress, cors, sockets};
@@ -152,7 +152,11 @@ async fn routed(
         Ok::<_, ApiError>(Inbound { caller, params: params.ok_or(rows::INVALID_ID)?, body_limit })
     };
     let inbound = inbound.await;
-    let body = if inbound.is_err() || route.body.is_none() {
+    let body = if inbound.is_err() && route.body_size == BodySize::File {
+        // Nearly all of them are long, and a client that is still writing gets to read why not.
+        drained(body, edge.settings.body_timeout).await;
+        Body::empty()
+    } else if inbound.is_err() || route.body.is_none() {
         taken_in(body, &parts.headers, edge.settings.body_timeout).await
     } else {
         body

@@ -15,6 +15,7 @@ mod process;
 mod backup;
 mod contract;
 mod crash;
+mod files;
 mod import;
 mod powercut;
 mod races;

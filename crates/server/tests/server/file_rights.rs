@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use banter_server::ServeSettings;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::common::{Answer, Caller, Form, House};
-use crate::host::{cleans_up, other_app, stored};
+use crate::host::{another_door, cleans_up, other_app, stored};
 
 const BUCKET: &str = "chatserver-upload";
 
@@ -146,6 +147,17 @@ each_store! {
         let halfway = Halfway::of(&house, &cat, "").await;
         house.platform().delete("/admin/clients/cat/token").await;
         halfway.ends().await.expect_error(401, "INVALID_TOKEN");
+    }
+
+    async fn an_upload_that_falls_silent_is_over(house: House) {
+        let settings = ServeSettings { body_timeout: Duration::from_secs(1), ..ServeSettings::default() };
+        let hasty = another_door(&house, settings).await;
+        let ann = house.user("ann").await;
+        let before = stored(&house).await;
+        let Halfway { pipe, answer, .. } = Halfway::of(&house, &hasty.bearer("ann", ann.token()), "").await;
+        answer.await.expect("no panic").expect_error(408, "REQUEST_TIMEOUT");
+        drop(pipe);
+        assert_eq!(stored(&house).await, before);
     }
 
     async fn l_37_an_upload_that_nothing_stops_ends_well(house: House) {

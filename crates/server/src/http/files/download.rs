@@ -134,10 +134,11 @@ pub(super) async fn serve(
     }
     let served = edge.metrics.file_bytes_served();
     let bytes = edge.chat.bytes(app, file, part).await?;
-    let counted = bytes.inspect(move |piece| {
-        if let Ok(piece) = piece {
-            served.inc_by(piece.len() as u64);
-        }
+    let id = file.id;
+    let counted = bytes.inspect(move |piece| match piece {
+        Ok(piece) => drop(served.inc_by(piece.len() as u64)),
+        // Too late to be told: the connection is cut, since less came than was promised.
+        Err(error) => tracing::error!(%error, file = %id, "a file broke off while it was given out"),
     });
     *response.body_mut() = Body::from_stream(counted);
     debug_assert!(response.body().size_hint().exact().is_none(), "it is in hand until it has ended");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use banter_chat::{Caller as Uploader, Incoming, NewFile};
@@ -41,28 +42,10 @@ pub(super) async fn upload(
     Path(bucket): Path<Bucket>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    // Clients ask this of a server that looks into films, and do it themselves on any error. It must not look like a bucket.
-    if bucket.as_str() == "video-info" {
-        return Err(rows::NOT_FOUND.into());
-    }
     let (parts, body) = request.into_parts();
-    let media = parts.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
-    let boundary = multer::parse_boundary(media).map_err(|_| rows::MULTIPART_EXPECTED)?;
-    let announced = parts
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok())
-        .and_then(|length| length.parse().ok());
-    let limit = edge.settings.file_limit.saturating_add(AROUND);
-    let ahead = Arc::new(AtomicUsize::new(0));
-    let mut inlet = Inlet { body, left: limit, ahead: ahead.clone(), rests: false, trouble: None };
-    let done = if announced.is_some_and(|length: u64| length > limit) {
-        Err(rows::PAYLOAD_TOO_LARGE.into())
-    } else {
-        let mut reader = Reader { edge: &edge, caller: &caller, ahead, begun: (edge.senses.elapsed)(), taken: 0 };
-        reader.read(bucket, Multipart::new(&mut inlet, boundary)).await
-    };
-    match done {
+    let left = edge.settings.file_limit.saturating_add(AROUND);
+    let mut inlet = Inlet { body, left, ahead: Arc::default(), rests: false, trouble: None };
+    match taken(&edge, &caller, bucket, &parts.headers, &mut inlet).await {
         Ok(file) => {
             edge.metrics.file_bytes_stored(file.length);
             Ok(Answer(FileView::of(&caller.app.id, &file)).into_response())
@@ -73,6 +56,27 @@ pub(super) async fn upload(
             Err(inlet.trouble.map_or(error, ApiError::from))
         }
     }
+}
+
+async fn taken(
+    edge: &Edge,
+    caller: &Uploader,
+    bucket: Bucket,
+    headers: &HeaderMap,
+    inlet: &mut Inlet,
+) -> Result<File, ApiError> {
+    // Clients ask this of a server that looks into films, and do it themselves on any error. It must not look like a bucket.
+    if bucket.as_str() == "video-info" {
+        return Err(rows::NOT_FOUND.into());
+    }
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(text(CONTENT_TYPE)).map_err(|_| rows::MULTIPART_EXPECTED)?;
+    if text(CONTENT_LENGTH).parse().is_ok_and(|length: u64| length > inlet.left) {
+        return Err(rows::PAYLOAD_TOO_LARGE.into());
+    }
+    let ahead = inlet.ahead.clone();
+    let mut reader = Reader { edge, caller, ahead, begun: (edge.senses.elapsed)(), taken: 0 };
+    reader.read(bucket, Multipart::new(inlet, boundary)).await
 }
 
 /// The body as the parser gets it. The parser takes whatever is there before it works on any of it, so it is given one
