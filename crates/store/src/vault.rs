@@ -96,6 +96,8 @@ impl Vault {
             .with_region(&remote.region)
             .with_access_key_id(&remote.access_key)
             .with_secret_access_key(&remote.secret_key)
+            // One file goes at a time, and not every such store deletes in bulk.
+            .with_disable_bulk_delete(true)
             .with_client_options(options);
         if let Some(endpoint) = &remote.endpoint {
             builder = builder.with_endpoint(endpoint);

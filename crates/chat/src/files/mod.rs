@@ -35,6 +35,6 @@ impl Chat {
 
     fn vault(&self) -> Result<&Vault> {
         let nowhere = || banter_store::Error::Bytes("nobody said where they lie".to_owned());
-        Ok(self.vault.get().ok_or_else(nowhere).map_err(Error::Store)?)
+        self.vault.get().ok_or_else(nowhere).map_err(Error::Store)
     }
 }
