@@ -9,7 +9,6 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// A client for requests to other servers. It trusts the machine's certificates, follows no redirect (whom
 /// to ask was decided before), takes no proxy from the environment and waits at most ten seconds.
-#[must_use]
 pub fn client() -> reqwest::ClientBuilder {
     // Somebody may have chosen one for the process already, and that is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
