@@ -307,6 +307,32 @@ mod tests {
     }
 
     #[test]
+    fn files_lie_where_the_settings_say() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place {
+            data: folder.path().join("data"),
+            database: None,
+            secret_file: None,
+            secret: None,
+            pg_connections: 1,
+        };
+        let files = |files: Option<&str>, key: Option<&str>| Files {
+            files: files.map(str::to_owned),
+            s3_endpoint: None,
+            s3_region: "us-east-1".to_owned(),
+            s3_access_key: key.map(str::to_owned),
+            s3_secret_key: key.map(str::to_owned),
+        };
+        assert!(vault(&files(None, None), &place).is_ok() && place.data.join("files").is_dir());
+        let other = folder.path().join("other").to_string_lossy().into_owned();
+        assert!(vault(&files(Some(&other), None), &place).is_ok() && Path::new(&other).is_dir());
+        assert!(vault(&files(Some("s3://bucket/prefix"), Some("key")), &place).is_ok());
+        for (address, key) in [("s3://bucket/prefix", None), ("s3://", Some("key")), ("s3:///prefix", Some("key"))] {
+            assert!(matches!(vault(&files(Some(address), key), &place), Err(Failure::Setting(_))), "{address}");
+        }
+    }
+
+    #[test]
     fn a_bad_setting_is_told_in_one_line() {
         let error = Cli::try_parse_from(["banter", "serve", "--listen", "x"]).expect_err("refused");
         let line = first_paragraph(&error.to_string());

@@ -92,7 +92,7 @@ pub struct Edge {
     /// How long a stopping server may take to answer what it has accepted, seconds
     #[arg(long, env = "BANTER_STOP_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=3600))]
     pub stop_timeout: u32,
-    /// Take the client's address from the last entry of X-Forwarded-For: only behind a proxy that sets it
+    /// Take the client's address from the last entry of X-Forwarded-For, and the scheme from X-Forwarded-Proto: only behind a proxy that sets both
     #[arg(long, env = "BANTER_TRUST_FORWARDED", value_parser = FalseyValueParser::new())]
     pub trust_forwarded: bool,
     /// How long an issued token lives, days
