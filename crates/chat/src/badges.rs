@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use banter_domain::id::UserId;
-
-use banter_domain::id::UserId;
 use banter_store::View;
 
 use crate::rooms::OwnRooms;

@@ -20,6 +20,9 @@ pub enum Error {
     /// No such message in this room.
     #[error("no such message")]
     NoMessage,
+    /// No such file, or its bytes are missing.
+    #[error("no such file")]
+    NoFile,
     /// The user named is not in the room.
     #[error("not a member")]
     NoMember,

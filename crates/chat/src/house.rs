@@ -56,7 +56,7 @@ impl Chat {
     }
 
     /// To be called now and then, an hour or less apart: forgets what is too old to be of use
-    /// (events and deliveries past their days, tokens that ran out).
+    /// (events and deliveries past their days, tokens that ran out), and removes files that are gone.
     pub async fn forget_the_old(&self) -> Result<()> {
         let now_ms = self.now();
         let before = ObjectId::first_of(now_ms - i64::from(self.options.outbox_days) * DAY_MS);
@@ -71,6 +71,10 @@ impl Chat {
                     break;
                 }
             }
+        }
+        // Last: where files lie may be out of reach while the database is not.
+        for app in self.apps().await? {
+            self.sweep_files(app.number).await?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod badges;
 mod config;
 mod error;
 mod figures;
+mod files;
 mod house;
 mod import;
 mod kept;
@@ -27,17 +28,18 @@ mod users;
 mod webhooks;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
 
 pub use access::{App, Caller, TokenHash, Who};
 use banter_domain::id::{ObjectId, ObjectIds, RoomId};
 use banter_domain::words::WordFilter;
 pub use banter_store::{Anchor, MessagesQuery, PutAway, TimeField};
 pub use banter_store::{Delivery, DeliveryState, NewDelivery};
-use banter_store::{EngineKind, Store};
+use banter_store::{EngineKind, Store, Vault};
 pub use banter_store::{Error as StoreError, StoredEvent as Happening};
 pub use error::{Error, Result};
 pub use figures::{AuditQuery, Bucket, BucketSize, ModerationStats, Stats};
+pub use files::{Incoming, NewFile};
 pub use import::{ImportError, Imported, Record};
 pub use kept::{Kept, KeptAnswer, ListKey, Ticket};
 pub use messages::{Batch, BatchDone, Deleted, MessagesOfApp, MessagesPage, Para, PutAwayDone, Words};
@@ -89,6 +91,8 @@ pub struct Chat {
     options: Options,
     kept: Kept,
     outbox: outbox::Outbox,
+    /// Where the bytes of files lie.
+    vault: OnceLock<Vault>,
     ears: RwLock<Vec<Weak<dyn Ears>>>,
     access: access::Cache,
     /// Sensitive words by app: their configuration as text, and what is built from it.
@@ -109,6 +113,7 @@ impl Chat {
             kept: Kept::new(if alone && options.keep_answers { options.kept_bytes } else { 0 }),
             access: access::Cache::new(alone),
             outbox: outbox::Outbox::default(),
+            vault: OnceLock::new(),
             ears: RwLock::default(),
             ids: ObjectIds::new(process),
             words: RwLock::default(),
@@ -137,9 +142,14 @@ impl Chat {
     /// A new room id that does not say when it was made: for rooms of pairs, whose making may be a
     /// secret.
     pub(crate) fn timeless_room_id(&self) -> RoomId {
+        RoomId::from(self.hidden_id())
+    }
+
+    /// A new id that does not say when it was made, and that nobody can guess.
+    pub(crate) fn hidden_id(&self) -> ObjectId {
         let seed = self.new_id().to_string();
         let hash = blake3::keyed_hash(&self.secret, seed.as_bytes());
-        RoomId::from(ObjectId::from_bytes(hash.as_bytes().first_chunk().copied().unwrap_or_default()))
+        ObjectId::from_bytes(hash.as_bytes().first_chunk().copied().unwrap_or_default())
     }
 
     /// Answers kept ready of the two lists.

@@ -85,6 +85,18 @@ id! {
     /// An app: users, rooms and messages of different apps never meet.
     AppId
 }
+id! {
+    /// What files are sorted by, as an app likes; it is part of their address.
+    Bucket
+}
+
+impl Bucket {
+    /// Is what lies here for everybody who has its address: pictures of users and rooms?
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.0 == "public"
+    }
+}
 
 impl UserId {
     /// The platform's own client, which speaks when an API key names no sender. The id is

@@ -4,6 +4,7 @@
 //! knows how a thing is called on the wire.
 
 pub mod address;
+pub mod file;
 pub mod filter;
 pub mod id;
 pub mod message;

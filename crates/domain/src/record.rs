@@ -181,7 +181,7 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Message,
         Self::MessageChanged,
         Self::MessagesDeleted,

@@ -12,18 +12,18 @@ mod serve;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use banter_chat::{Chat, Options};
 use banter_domain::id::AppId;
-use banter_store::Store;
+use banter_store::{Remote, Store, Vault};
 use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::clock::Senses;
-use crate::config::{Cli, Command, Place, Secret};
+use crate::config::{Cli, Command, Files, Place, Secret};
 
 /// Why a command did not do what it was told.
 #[derive(Debug, PartialEq, Eq)]
@@ -156,6 +156,33 @@ async fn open(place: &Place, options: Options, senses: &Senses) -> Result<(Arc<C
     Ok((chat, secret))
 }
 
+/// Where the bytes of files lie, as the settings say.
+fn vault(files: &Files, place: &Place) -> Result<Vault, Failure> {
+    let flag = |error| named("--files", error);
+    let Some(address) = files.files.as_deref().and_then(|files| files.strip_prefix("s3://")) else {
+        let folder = files.files.as_ref().map_or_else(|| place.data.join("files"), PathBuf::from);
+        return Vault::folder(&folder).map_err(flag);
+    };
+    let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
+    let (Some(access_key), Some(secret_key)) = (&files.s3_access_key, &files.s3_secret_key) else {
+        return Err(Failure::Setting(
+            "--s3-access-key and BANTER_S3_SECRET_KEY are needed with --files s3://".to_owned(),
+        ));
+    };
+    if bucket.is_empty() {
+        return Err(Failure::Setting("--files: s3:// names no bucket".to_owned()));
+    }
+    let remote = Remote {
+        bucket: bucket.to_owned(),
+        prefix: prefix.to_owned(),
+        endpoint: files.s3_endpoint.clone(),
+        region: files.s3_region.clone(),
+        access_key: access_key.clone(),
+        secret_key: secret_key.clone(),
+    };
+    Vault::remote(&remote).map_err(flag)
+}
+
 fn named(flag: &str, error: banter_store::Error) -> Failure {
     match error {
         banter_store::Error::Setting(why) => Failure::Setting(format!("{flag}: {why}")),
@@ -279,6 +306,32 @@ mod tests {
         assert!(shared_secret(&place(Some(&"x".repeat(31)))).is_err());
         let long = "x".repeat(32);
         assert!(shared_secret(&place(Some(&long))) == shared_secret(&place(Some(&format!(" {long}\n")))));
+    }
+
+    #[test]
+    fn files_lie_where_the_settings_say() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place {
+            data: folder.path().join("data"),
+            database: None,
+            secret_file: None,
+            secret: None,
+            pg_connections: 1,
+        };
+        let files = |files: Option<&str>, key: Option<&str>| Files {
+            files: files.map(str::to_owned),
+            s3_endpoint: None,
+            s3_region: "us-east-1".to_owned(),
+            s3_access_key: key.map(str::to_owned),
+            s3_secret_key: key.map(str::to_owned),
+        };
+        assert!(vault(&files(None, None), &place).is_ok() && place.data.join("files").is_dir());
+        let other = folder.path().join("other").to_string_lossy().into_owned();
+        assert!(vault(&files(Some(&other), None), &place).is_ok() && Path::new(&other).is_dir());
+        assert!(vault(&files(Some("s3://bucket/prefix"), Some("key")), &place).is_ok());
+        for (address, key) in [("s3://bucket/prefix", None), ("s3://", Some("key")), ("s3:///prefix", Some("key"))] {
+            assert!(matches!(vault(&files(Some(address), key), &place), Err(Failure::Setting(_))), "{address}");
+        }
     }
 
     #[test]

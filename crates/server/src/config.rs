@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use banter_chat::Options;
+use banter_domain::file::MediaTypes;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
@@ -100,7 +101,7 @@ pub struct Edge {
     /// How long a stopping server may take to answer what it has accepted, seconds
     #[arg(long, env = "BANTER_STOP_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=3600))]
     pub stop_timeout: u32,
-    /// Take the client's address from the last entry of X-Forwarded-For: only behind a proxy that sets it
+    /// Take the client's address from the last entry of X-Forwarded-For, and the scheme from X-Forwarded-Proto: only behind a proxy that sets both
     #[arg(long, env = "BANTER_TRUST_FORWARDED", value_parser = FalseyValueParser::new())]
     pub trust_forwarded: bool,
     /// Issue tokens to whoever has the client key (POST /auths/sign/v2): for trying things out, never for real
@@ -124,9 +125,45 @@ pub struct Edge {
     /// How long that goes on, hours; then it is given up, and can be seen and tried again at /admin/webhook/deliveries
     #[arg(long, env = "BANTER_WEBHOOK_HOURS", value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=720))]
     pub webhook_hours: u32,
+    /// The largest file, bytes
+    #[arg(long, env = "BANTER_FILE_LIMIT", value_name = "BYTES", default_value_t = 100 << 20, value_parser = clap::value_parser!(u64).range(1024..=1 << 32))]
+    pub file_limit: u64,
+    /// Which media types of files are taken: image/*, video/mp4, */*; with ! in front: not taken
+    #[arg(long, env = "BANTER_FILE_TYPES", value_name = "LIST", default_value = FILE_TYPES, value_parser = MediaTypes::parse)]
+    pub file_types: MediaTypes,
+    /// How long a file's signed address works, seconds
+    #[arg(long, env = "BANTER_FILE_URL_SECONDS", value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=604_800))]
+    pub file_url_seconds: u32,
+    /// Where clients find this server, for addresses it makes: https://chat.example; without, as the request came in
+    #[arg(long, env = "BANTER_PUBLIC_URL", value_name = "URL", value_parser = web_address)]
+    pub public_url: Option<String>,
     /// How much memory ready-made list answers may take, MiB; 0 keeps none
     #[arg(long, env = "BANTER_KEPT_MIB", value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(0..=65_536))]
     pub kept_mib: u32,
+}
+
+/// Everything but programs that a click would run.
+const FILE_TYPES: &str = "*/*,!application/x-msdownload,!application/vnd.microsoft.portable-executable,\
+    !application/x-msi,!application/x-executable,!application/vnd.android.package-archive";
+
+/// Where the bytes of files lie.
+#[derive(Debug, Clone, Args)]
+pub struct Files {
+    /// Where the bytes of files lie: a folder, or s3://bucket/prefix; without, the folder `files` in --data
+    #[arg(long, env = "BANTER_FILES", value_name = "FOLDER|URL")]
+    pub files: Option<String>,
+    /// With s3://: the store's address; without, Amazon's
+    #[arg(long, env = "BANTER_S3_ENDPOINT", value_name = "URL", value_parser = web_address)]
+    pub s3_endpoint: Option<String>,
+    /// With s3://: the store's region
+    #[arg(long, env = "BANTER_S3_REGION", value_name = "NAME", default_value = "us-east-1")]
+    pub s3_region: String,
+    /// With s3://: the id of the access key; BANTER_S3_SECRET_KEY holds its secret
+    #[arg(long, env = "BANTER_S3_ACCESS_KEY", value_name = "ID", hide_env_values = true)]
+    pub s3_access_key: Option<String>,
+    /// The secret itself: only from the environment, since command lines are public.
+    #[arg(long = "s3-secret-from-environment-only", env = "BANTER_S3_SECRET_KEY", hide = true, hide_env_values = true)]
+    pub s3_secret_key: Option<String>,
 }
 
 /// How to tell what happens (on stderr).
@@ -187,6 +224,9 @@ pub struct Serve {
     /// Where things are kept.
     #[command(flatten)]
     pub place: Place,
+    /// Where the bytes of files lie.
+    #[command(flatten)]
+    pub files: Files,
     /// The app.
     #[command(flatten)]
     pub keys: AppKeys,
@@ -300,6 +340,13 @@ fn prefix(text: &str) -> Result<Url, String> {
     }
 }
 
+/// An address that paths can be put behind.
+fn web_address(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let fits = !host.is_empty() && !host.starts_with('/') && !text.contains(['?', '#', '@', ' ']);
+    if fits { Ok(text.to_owned()) } else { Err("it is no address such as https://chat.example".to_owned()) }
+}
+
 /// 32 bytes that never show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret(pub [u8; 32]);
@@ -341,7 +388,15 @@ pub struct ServeSettings {
     pub max_headers: usize,
     /// How long answering what was accepted may take when stopping.
     pub stop_timeout: Duration,
-    /// Is `X-Forwarded-For` to be believed?
+    /// The largest file, bytes.
+    pub file_limit: u64,
+    /// Which media types of files are taken.
+    pub file_types: MediaTypes,
+    /// How long a file's signed address works, seconds.
+    pub file_url_seconds: u32,
+    /// Where clients find this server; `None`: as the request came in.
+    pub public_url: Option<String>,
+    /// Are `X-Forwarded-For` and `X-Forwarded-Proto` to be believed?
     pub trust_forwarded: bool,
     /// With which accounts devices are notified.
     pub push: PushSettings,
@@ -375,6 +430,10 @@ impl Default for ServeSettings {
             body_timeout: Duration::from_secs(30),
             max_headers: 100,
             stop_timeout: Duration::from_secs(10),
+            file_limit: 100 << 20,
+            file_types: MediaTypes::parse(FILE_TYPES).unwrap_or_else(|_| MediaTypes::none()),
+            file_url_seconds: 600,
+            public_url: None,
             trust_forwarded: false,
             push: PushSettings::default(),
             webhook_prefix: None,
@@ -406,6 +465,10 @@ impl Edge {
             body_timeout: seconds(self.body_timeout),
             max_headers: usize::from(self.max_headers),
             stop_timeout: seconds(self.stop_timeout),
+            file_limit: self.file_limit,
+            file_types: self.file_types.clone(),
+            file_url_seconds: self.file_url_seconds,
+            public_url: self.public_url.clone(),
             trust_forwarded: self.trust_forwarded,
             push: PushSettings::default(),
             webhook_prefix: self.webhook_prefix.clone(),

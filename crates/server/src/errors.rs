@@ -29,6 +29,8 @@ pub enum ApiError {
     MethodNotAllowed(String),
     /// Too many calls; try again after so many seconds (at least 1).
     RateLimited(u64),
+    /// Bytes of a file that is only so long.
+    BadRange(u64),
     /// A fault of the edge itself; the text goes to the log and nowhere else.
     Fault(String),
 }
@@ -79,6 +81,7 @@ impl ApiError {
             Self::Chat(error) => chat_row(error, act),
             Self::MethodNotAllowed(_) => rows::METHOD_NOT_ALLOWED,
             Self::RateLimited(_) => rows::RATE_LIMIT_EXCEEDED,
+            Self::BadRange(_) => rows::RANGE_NOT_SATISFIABLE,
             Self::Fault(_) => rows::INTERNAL,
         }
     }
@@ -165,6 +168,7 @@ fn chat_row(error: &Error, act: Act) -> Row {
             _ => rows::USER_NOT_FOUND,
         },
         Error::NoMessage => rows::MESSAGE_NOT_FOUND,
+        Error::NoFile => rows::FILE_NOT_FOUND,
         Error::NoMember => rows::MEMBER_NOT_FOUND,
         Error::NoRelation => match act {
             Act::Unban => rows::BAN_NOT_FOUND,
@@ -198,6 +202,7 @@ fn chat_row(error: &Error, act: Act) -> Row {
             banter_store::Error::Unreachable(_) | banter_store::Error::TryAgain(_) => rows::UNAVAILABLE,
             banter_store::Error::Database(_)
             | banter_store::Error::Corrupt(_)
+            | banter_store::Error::Bytes(_)
             | banter_store::Error::NotDurable(_)
             | banter_store::Error::Setting(_) => rows::INTERNAL,
         },
@@ -246,6 +251,7 @@ fn not_permitted_row(act: Act) -> Row {
         Act::Pin => rows::PIN_SUPERUSER_ONLY,
         Act::Hide => rows::HIDE_SUPERUSER_ONLY,
         Act::Uninvite => rows::UNINVITE_DENIED,
+        Act::ReadFile => rows::FILE_NOT_READABLE,
         Act::Look
         | Act::MindOwn
         | Act::Block
@@ -260,6 +266,7 @@ fn not_permitted_row(act: Act) -> Row {
         | Act::Join
         | Act::Leave
         | Act::Send
+        | Act::Upload
         | Act::SendBatch
         | Act::React
         | Act::MarkRead

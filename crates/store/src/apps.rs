@@ -50,6 +50,12 @@ impl View {
         self.session.rows(&text, binds![]).await?.into_iter().map(app).collect()
     }
 
+    /// The app of this name.
+    pub async fn app_of_id(&mut self, id: &AppId) -> Result<Option<AppRow>> {
+        let text = format!("SELECT {COLUMNS} FROM apps WHERE id = $1");
+        self.session.rows(&text, binds![id.as_str()]).await?.pop().map(app).transpose()
+    }
+
     /// The app with this API key.
     pub async fn app_of_api_key(&mut self, hash: &str) -> Result<Option<AppRow>> {
         let text = format!("SELECT {COLUMNS} FROM apps WHERE api_key_hash = $1");

@@ -16,6 +16,9 @@ pub enum Error {
     /// Writes could not be made durable. The store takes no further write until a restart.
     #[error("writes can no longer be made durable: {0}")]
     NotDurable(String),
+    /// The bytes of a file could not be written or read.
+    #[error("the bytes of files are out of reach: {0}")]
+    Bytes(String),
     /// Two transactions waited for each other, or one lost a race the database detects; it left
     /// nothing behind and may be tried again.
     #[error("the database asks to try again: {0}")]

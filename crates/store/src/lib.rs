@@ -10,6 +10,7 @@ mod devices;
 pub mod engine;
 mod error;
 mod figures;
+mod files;
 mod filter_sql;
 mod import;
 mod invitations;
@@ -30,6 +31,7 @@ pub mod sql;
 mod stickers;
 mod timings;
 mod users;
+mod vault;
 mod webhooks;
 
 use std::path::Path;
@@ -39,6 +41,7 @@ pub use apps::AppRow;
 pub use devices::{Among, Going, Wishes};
 pub use error::{Error, Result};
 pub use figures::{Refusals, Span};
+pub use files::Ties;
 pub use import::ImportedMessage;
 pub use lists::ListOf;
 pub use members::Place;
@@ -54,6 +57,7 @@ use sql::{Engine, Session};
 use timings::Timings;
 pub use timings::{Observer, Operation};
 pub use users::{Entered, FoundUsers, REGEX_ROWS, TokenRow};
+pub use vault::{Bytestream, Deposit, Remote, Vault};
 pub use webhooks::{Delivery, DeliveryState, HookRow, NewDelivery};
 
 /// The database of one server.

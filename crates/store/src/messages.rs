@@ -12,7 +12,7 @@ use crate::read::{Read, map_text};
 use crate::rooms::LockedRoom;
 use crate::sight::Eyes;
 use crate::sql::{Row, Value, binds};
-use crate::{EngineKind, Result, Tx, View};
+use crate::{EngineKind, Result, Ties, Tx, View};
 
 /// A message to be written.
 #[derive(Debug, Clone)]
@@ -423,13 +423,14 @@ impl Tx {
         self.view.session.put(text, values).await
     }
 
-    /// Forgets who was named in a message and what was said to it: it was taken back.
+    /// Forgets who was named in a message, what was said to it and which files came with it: it was taken back.
     pub async fn forget_echoes(&mut self, room: &LockedRoom, message: &Message) -> Result<()> {
         let app = self.view.app;
         let text = "DELETE FROM reactions WHERE app = $1 AND message = $2";
         self.view.session.put(text, binds![app, message.id]).await?;
         let text = "DELETE FROM mentions WHERE app = $1 AND room = $2 AND seq = $3";
-        self.view.session.put(text, binds![app, &room.room.id, message.seq]).await
+        self.view.session.put(text, binds![app, &room.room.id, message.seq]).await?;
+        self.untie_files(room, Ties::Message(message.id)).await
     }
 
     /// Notes whom an edited message names.
@@ -484,6 +485,7 @@ impl Tx {
         self.view.session.put("DELETE FROM reactions WHERE app = $1 AND message = $2", binds![app, id]).await?;
         let text = "DELETE FROM mentions WHERE app = $1 AND room = $2 AND seq = $3";
         self.view.session.put(text, binds![app, &room, seq]).await?;
+        self.untie_files(locked, Ties::Message(id)).await?;
         if locked.room.pinned == Some(id) {
             self.set_pinned(locked, None).await?;
         }
@@ -503,6 +505,7 @@ impl Tx {
     pub async fn delete_all_messages(&mut self, locked: &mut LockedRoom) -> Result<i64> {
         let count = locked.room.total;
         self.forget_messages(locked).await?;
+        self.untie_files(locked, Ties::Messages).await?;
         self.forget_counts(locked).await?;
         locked.room.total = 0;
         locked.room.last_message = None;

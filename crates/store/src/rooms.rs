@@ -8,7 +8,7 @@ use banter_domain::room::{Role, Room, RoomKind, Standing};
 use crate::read::{Read, texts_text};
 use crate::sabotage::{self, Lock};
 use crate::sql::{Row, Statement, Value, binds};
-use crate::{EngineKind, Error, Result, Tx, View};
+use crate::{EngineKind, Error, Result, Ties, Tx, View};
 
 /// The columns [`room`] reads, of a table spelt `r`.
 pub(crate) const ROOM: &str = "r.id, r.kind, r.low, r.high, r.owner, r.name, r.cover, r.description, r.tags, r.webhook,
@@ -351,10 +351,11 @@ impl Tx {
         self.view.session.put(text, values).await
     }
 
-    /// Deletes a room with its messages. Its bans leave the lists and stay on record (R-14); the
+    /// Deletes a room with its messages and files. Its bans leave the lists and stay on record (R-14); the
     /// blocks of a pair do not depend on its room.
     pub async fn delete_room(&mut self, locked: LockedRoom) -> Result<()> {
         self.forget_messages(&locked).await?;
+        self.untie_files(&locked, Ties::All).await?;
         for text in [
             "UPDATE relations SET listed = 0 WHERE app = $1 AND room = $2 AND kind = 'ban'",
             "UPDATE pairs SET room = NULL WHERE app = $1 AND room = $2
@@ -379,6 +380,7 @@ impl Tx {
             "UPDATE rooms SET id = $3 WHERE app = $1 AND id = $2",
             "UPDATE members SET room = $3 WHERE app = $1 AND room = $2",
             "UPDATE mutes SET room = $3 WHERE app = $1 AND room = $2",
+            "UPDATE file_rooms SET room = $3 WHERE app = $1 AND room = $2",
             "UPDATE relations SET room = $3 WHERE app = $1 AND room = $2 AND kind = 'block'",
         ] {
             self.view.session.put(text, binds![self.view.app, &locked.room.id, id]).await?;

@@ -339,6 +339,7 @@ impl Tx {
     /// Forgets a user: profile, tokens, devices, mutes, groups and places in rooms. What he wrote, and who
     /// shut him out, stay.
     pub async fn delete_user(&mut self, id: &UserId) -> Result<()> {
+        self.drop_unsent_files(id).await?;
         for text in [
             "DELETE FROM tokens WHERE app = $1 AND user_id = $2",
             "DELETE FROM mutes WHERE app = $1 AND user_id = $2",

@@ -32,7 +32,7 @@ impl Chat {
         if old.kind == Kind::Recall.name() || Kind::is_system(&old.kind) {
             return Err(Error::NoMessage);
         }
-        let Words { kind, text, body, mentions, .. } = open.clean(words).await?;
+        let Words { kind, text, body, mentions, files, .. } = open.clean(words).await?;
         let mut whole = old.body.clone();
         whole.extend(body);
         if !mentions.is_empty() {
@@ -48,6 +48,7 @@ impl Chat {
             edited_ms: Some(open.now_ms.max(old.created_ms)),
         };
         open.tx.change_message(&room, id, &change).await?;
+        open.carry(&room, id, &files, &change.sender).await?;
         open.changed(room, id).await
     }
 

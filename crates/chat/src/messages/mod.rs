@@ -33,4 +33,6 @@ pub struct Words {
     pub mentions: Vec<UserId>,
     /// How those who are away are told of it, if it is new.
     pub notice: Notice,
+    /// Files whose addresses it holds, of whomever.
+    pub files: Vec<ObjectId>,
 }

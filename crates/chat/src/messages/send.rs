@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use banter_domain::id::{RoomId, UserId};
+use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::{Message, Sender};
 use banter_domain::moderation::{Act, Actor};
 use banter_domain::push::Notice;
@@ -11,7 +11,7 @@ use banter_domain::room::Standing;
 use banter_domain::user::{Profile, User};
 use banter_domain::words::WordFilter;
 use banter_store::{LockedRoom, NewMessage};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Words;
 use crate::open::Open;
@@ -137,6 +137,7 @@ impl Open<'_> {
             now_ms: self.now_ms,
         };
         let (seq, at_ms) = self.tx.insert_message(room, &new).await?;
+        self.carry(room, new.id, &words.files, sender).await?;
         let mut how = serde_json::Map::new();
         if words.notice != Notice::Loud {
             how.insert("notice".to_owned(), words.notice.name().into());
@@ -171,6 +172,25 @@ impl Open<'_> {
             batch: new.batch,
             hidden: false,
         })
+    }
+}
+
+impl Open<'_> {
+    /// With a message come its sender's own files: from now on who reads it may read them. An API key sends files of the
+    /// platform's own as well.
+    pub(super) async fn carry(
+        &mut self,
+        room: &LockedRoom,
+        message: ObjectId,
+        files: &[ObjectId],
+        sender: &UserId,
+    ) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let mut of = vec![sender.clone()];
+        of.extend(self.caller.is_platform().then(UserId::platform));
+        Ok(self.tx.tie_files(room, message, files, &of).await?)
     }
 }
 

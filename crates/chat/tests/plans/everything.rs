@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use banter_chat::{
     Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, DeliveryState, Grant, HookTelling, MAX_DEVICES, MessagesOfApp,
-    MessagesQuery, NewDelivery, NewKind, NewRoom, Options, Para, Property, Reach, Reply, RoomChange, RoomsQuery,
-    SearchFor, SearchQuery, Telling, TimeField, Way, Who, Words,
+    MessagesQuery, NewDelivery, NewFile, NewKind, NewRoom, Options, Para, Property, Reach, Reply, RoomChange,
+    RoomsQuery, SearchFor, SearchQuery, Telling, TimeField, Way, Who, Words,
 };
+use banter_domain::file::MediaType;
 use banter_domain::filter::Filter;
-use banter_domain::id::{AppId, RoomId, UserId};
+use banter_domain::id::{AppId, Bucket, RoomId, UserId};
 use banter_domain::push::{DeviceKind, DeviceToken, Note, Service};
 use banter_domain::record::Action;
 use banter_domain::relation::ListQuery;
 use banter_domain::sticker::StickerSet;
 use banter_domain::user::UserChange;
-use banter_store::Store;
 use banter_store::sql::Engine;
+use banter_store::{Store, Vault};
 use serde_json::json;
 
 fn user(id: &str) -> UserId {
@@ -45,6 +46,7 @@ pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
     let as_bob = Caller { app, who: Who::Platform { on_behalf_of: Some(user("bob")) }, address: None };
     rooms(&chat, &platform, &ann).await;
     messages(&chat, &platform, &ann, &as_bob).await;
+    files(&chat, &platform, &ann).await;
     moderation(&chat, &platform, &ann).await;
     the_rest(&chat, &platform, &ann).await;
     notifications(&chat, &platform, &ann, &as_bob).await;
@@ -141,6 +143,34 @@ async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller)
     chat.recall(ann, &den, first, (None, false)).await.expect("recalled");
     chat.delete_message(ann, &den, second).await.expect("deleted");
     chat.delete_all_messages(platform, &den).await.expect("deleted");
+}
+
+async fn files(chat: &Chat, platform: &Caller, ann: &Caller) {
+    let folder = tempfile::tempdir().expect("a folder");
+    chat.keep_files_in(Vault::folder(folder.path()).expect("a vault"));
+    let bucket = |name| Bucket::parse(name).expect("a bucket");
+    let new = |name, room: Option<RoomId>| NewFile {
+        bucket: bucket(name),
+        name: "a.txt".to_owned(),
+        media: MediaType::said("text/plain"),
+        room,
+    };
+    let mut incoming = chat.receive(ann, new("b", Some(room("den")))).await.expect("it comes");
+    incoming.write(b"words").await.expect("taken");
+    let file = incoming.finish(serde_json::Map::new()).await.expect("a file");
+    chat.receive(ann, new("b", None)).await.expect("it comes").discard().await;
+    let public = chat.receive(ann, new("public", None)).await.expect("it comes");
+    let public = public.finish(serde_json::Map::new()).await.expect("a file");
+    chat.public_file(public.id).await.expect("a file");
+    for caller in [platform, ann] {
+        chat.file(caller, &bucket("b"), file.id).await.expect("a file");
+    }
+    let app = chat.app_of_id(&ann.app.id).await.expect("an answer").expect("an app");
+    chat.file_at(&app, &bucket("b"), file.id).await.expect("a file");
+    let naming = Words { files: vec![file.id], ..says("look") };
+    let message = chat.send(ann, &room("den"), naming, None, false).await.expect("sent").id;
+    chat.recall(ann, &room("den"), message, (None, false)).await.expect("recalled");
+    chat.forget_the_old().await.expect("swept");
 }
 
 async fn moderation(chat: &Chat, platform: &Caller, ann: &Caller) {

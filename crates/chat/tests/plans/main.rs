@@ -14,7 +14,7 @@ use banter_store::sql::{Cell, Engine};
 use recorder::{Asked, Recorder};
 
 /// Tables that grow with the app: none may be read from end to end.
-const GROWING: [&str; 18] = [
+const GROWING: [&str; 21] = [
     "users",
     "group_members",
     "tokens",
@@ -27,6 +27,8 @@ const GROWING: [&str; 18] = [
     "mentions",
     "reactions",
     "relations",
+    "files",
+    "file_rooms",
     "audit",
     "tallies",
     "events",
@@ -37,7 +39,7 @@ const GROWING: [&str; 18] = [
 ];
 
 /// What the statements call them.
-const ALIASES: [(&str, &str); 19] = [
+const ALIASES: [(&str, &str); 21] = [
     ("u", "users"),
     ("e", "users"),
     ("g", "group_members"),
@@ -57,6 +59,8 @@ const ALIASES: [(&str, &str); 19] = [
     ("v", "users"),
     ("c", "members"),
     ("p", "put_away"),
+    ("f", "files"),
+    ("fr", "file_rooms"),
 ];
 
 /// Questions that are about all of something, by what they begin with: figures for the operator.

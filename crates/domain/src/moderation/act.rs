@@ -29,6 +29,8 @@ pub enum Act {
     ReadRoom,
     /// Read a room's messages.
     ReadMessages,
+    /// Read a file that was sent in a room.
+    ReadFile,
     /// Find rooms and messages among one's own rooms.
     Search,
     /// Ask whether there is a room of some id.
@@ -57,6 +59,8 @@ pub enum Act {
     SetOthersProperty,
     /// Send a message.
     Send,
+    /// Bring a file into a room.
+    Upload,
     /// Send many messages to many rooms; each is judged as [`Act::Send`].
     SendBatch,
     /// Change the words of a message.
@@ -130,7 +134,7 @@ pub struct Terms {
 
 impl Act {
     /// All acts, for tables and tests.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::Look,
         Self::Operate,
         Self::MindOwn,
@@ -144,6 +148,7 @@ impl Act {
         Self::OpenRoom,
         Self::ReadRoom,
         Self::ReadMessages,
+        Self::ReadFile,
         Self::Search,
         Self::FindRoom,
         Self::UpdateRoom,
@@ -158,6 +163,7 @@ impl Act {
         Self::SetOwnProperty,
         Self::SetOthersProperty,
         Self::Send,
+        Self::Upload,
         Self::SendBatch,
         Self::Edit,
         Self::Recall,
@@ -185,7 +191,7 @@ impl Act {
             Self::ListBans => (false, false, Passes, Needs::OwnerOrDirect),
             // An owner whom the platform banned does not lift it himself.
             Self::Ban | Self::Unban => (true, false, Passes, Needs::OwnerOrDirect),
-            Self::ReadRoom | Self::ReadMessages => (false, false, Passes, Needs::Insider),
+            Self::ReadRoom | Self::ReadMessages | Self::ReadFile => (false, false, Passes, Needs::Insider),
             Self::UpdateRoom => (true, true, StopsMembers, Needs::SuperuserOrOwnerless),
             Self::Freeze | Self::Remove => (true, true, Passes, Needs::Superuser),
             Self::Appoint => (true, true, Passes, Needs::Superuser),
@@ -196,7 +202,7 @@ impl Act {
             Self::Leave | Self::MarkRead | Self::PutAway => (false, false, Passes, Needs::Member),
             Self::SetOwnProperty => (true, true, StopsMembers, Needs::Member),
             Self::SetOthersProperty => (true, true, Passes, Needs::Superuser),
-            Self::Send | Self::React | Self::Type => (true, true, Stops, Needs::Member),
+            Self::Send | Self::Upload | Self::React | Self::Type => (true, true, Stops, Needs::Member),
             Self::Edit => (true, true, Stops, Needs::Author),
             Self::Recall => (true, false, Passes, Needs::AuthorOrSuperuser),
             Self::DeleteMessages | Self::Hide | Self::Pin => (true, true, Passes, Needs::Superuser),

@@ -149,6 +149,7 @@ fn r07_a_block_stops_what_reaches_the_other_and_nothing_else() {
         Act::SetOwnProperty,
         Act::SetOthersProperty,
         Act::Send,
+        Act::Upload,
         Act::Type,
         Act::Edit,
         Act::DeleteMessages,
@@ -289,6 +290,7 @@ fn r13_a_banned_user_reads_leaves_and_minds_his_own_and_no_more() {
         Act::OpenRoom,
         Act::ReadRoom,
         Act::ReadMessages,
+        Act::ReadFile,
         Act::Search,
         Act::FindRoom,
         Act::Leave,
@@ -377,7 +379,7 @@ fn r28_members_are_removed_by_superusers_and_leave_by_themselves() {
 
 #[test]
 fn a_freeze_stops_words_and_comers_and_lets_the_rest_be() {
-    let stops = [Act::Invite, Act::Join, Act::Send, Act::React, Act::Edit, Act::Type];
+    let stops = [Act::Invite, Act::Join, Act::Send, Act::Upload, Act::React, Act::Edit, Act::Type];
     let stops_members = [Act::UpdateRoom, Act::SetOwnProperty];
     for act in Act::ALL {
         let expected = match act {

@@ -8,7 +8,7 @@ use crate::moments::*;
 /// Who may do what where nothing stands against him. `+` may, `m` is told that he is not a member,
 /// `p` that he is not permitted. In an owned group: a stranger, a member, a manager, the owner, an
 /// owner who is not a member. In a group without owner, and in a direct room: a stranger, a member.
-const RIGHTS: [(Act, &str, &str, &str); 37] = [
+const RIGHTS: [(Act, &str, &str, &str); 39] = [
     (Act::Look, "+++++", "++", "++"),
     (Act::Operate, "ppppp", "pp", "pp"),
     (Act::MindOwn, "+++++", "++", "++"),
@@ -22,6 +22,7 @@ const RIGHTS: [(Act, &str, &str, &str); 37] = [
     (Act::OpenRoom, "+++++", "++", "++"),
     (Act::ReadRoom, "m++++", "m+", "m+"),
     (Act::ReadMessages, "m++++", "m+", "m+"),
+    (Act::ReadFile, "m++++", "m+", "m+"),
     (Act::Search, "+++++", "++", "++"),
     (Act::FindRoom, "+++++", "++", "++"),
     (Act::UpdateRoom, "pp+++", "p+", "p+"),
@@ -36,6 +37,7 @@ const RIGHTS: [(Act, &str, &str, &str); 37] = [
     (Act::SetOwnProperty, "m+++m", "m+", "m+"),
     (Act::SetOthersProperty, "pp+++", "pp", "pp"),
     (Act::Send, "m+++m", "m+", "m+"),
+    (Act::Upload, "m+++m", "m+", "m+"),
     (Act::SendBatch, "+++++", "++", "++"),
     (Act::Edit, "mpppp", "mp", "mp"),
     (Act::Recall, "mp+++", "mp", "mp"),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use banter_chat::{Caller, Chat, Grant, Who};
 use banter_domain::id::UserId;
 use banter_domain::user::{Profile, UserChange};
+use banter_store::Vault;
 
 use super::import::Lines;
 use super::serve::{Stop, listen, ready};
@@ -55,6 +56,7 @@ pub(super) async fn run(demo: Demo) -> Result<(), Failure> {
     let folder = Folder::new(demo.data, &senses)?;
     let place = Place { data: folder.path.clone(), database: None, secret_file: None, secret: None, pg_connections: 1 };
     let (chat, secret) = open(&place, demo.edge.options(), &senses).await?;
+    chat.keep_files_in(Vault::folder(&folder.path.join("files"))?);
     let settings = demo.edge.settings(secret, senses.clone());
     let issuer = Issuer::new(&secret.0, settings.token_days, senses);
     let browser_tokens = tell_the_story(&chat, &issuer, &folder.path).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use banter_chat::{App, Chat};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, app_id, checked_key, open, say};
+use super::{Failure, app_id, checked_key, open, say, vault};
 use crate::clock::Senses;
 use crate::config::{AppKeys, Serve, ServeSettings};
 use crate::{Running, start, telemetry};
@@ -17,6 +17,7 @@ pub(super) async fn run(serve: Serve) -> Result<(), Failure> {
     let senses = Senses::real();
     let push = serve.push.settings().map_err(Failure::Setting)?;
     let (chat, secret) = open(&serve.place, serve.edge.options(), &senses).await?;
+    chat.keep_files_in(vault(&serve.files, &serve.place)?);
     let given = given_app(&chat, serve.keys).await?;
     let settings = ServeSettings { push, ..serve.edge.settings(secret, senses) };
     let running = listen(&settings, &chat).await?;

@@ -31,6 +31,11 @@ fn a_setting_that_cannot_work_is_refused() {
         &["--body-limit", "-1"],
         &["--token-days", "0"],
         &["--log", "xml"],
+        &["--file-limit", "10"],
+        &["--file-types", "image"],
+        &["--file-url-seconds", "0"],
+        &["--public-url", "chat.example"],
+        &["--s3-endpoint", "s3.example"],
         &["--app-id", "a"],
         &["--api-key", "k"],
     ] {

@@ -55,6 +55,8 @@ rows! {
     PAYLOAD_TOO_LARGE = 413, "Payload too large", "PAYLOAD_TOO_LARGE", "The request body is larger than the limit";
     /// A body that is neither JSON nor a form.
     UNSUPPORTED_MEDIA_TYPE = 415, "Unsupported media type", "UNSUPPORTED_MEDIA_TYPE", "Send application/json or application/x-www-form-urlencoded";
+    /// A body that is not `multipart/form-data` where a file is expected.
+    MULTIPART_EXPECTED = 415, "Unsupported media type", "UNSUPPORTED_MEDIA_TYPE", "Send multipart/form-data";
     /// A body that arrives too slowly.
     REQUEST_TIMEOUT = 408, "Request timeout", "REQUEST_TIMEOUT", "The request body took too long";
     /// Too many calls with one API key.
@@ -189,6 +191,18 @@ rows! {
     AUTHOR_ONLY = 403, "Permission denied", "INSUFFICIENT_PERMISSIONS", "Only the author of a message may change it";
     /// A search for nothing known.
     INVALID_SEARCH_TYPE = 400, "Invalid search parameters", "INVALID_SEARCH_TYPE", "Search type must include 'messages'";
+
+    // Files.
+    /// No such file, or its bytes are missing.
+    FILE_NOT_FOUND = 404, "File not found", "FILE_NOT_FOUND", "The specified file does not exist";
+    /// A file of rooms one may not read.
+    FILE_NOT_READABLE = 403, "Permission denied", "INSUFFICIENT_PERMISSIONS", "You do not have permission to read this file";
+    /// A file's address without credentials whose signature is missing, wrong or has expired.
+    ADDRESS_NOT_VALID = 403, "Forbidden", "INVALID_SIGNATURE", "The address is not signed, or it has expired";
+    /// A file of a type the operator does not take; in the bucket `public`, what is no picture.
+    FILE_TYPE_REFUSED = 415, "Unsupported media type", "FILE_TYPE_NOT_ALLOWED", "Files of this type are not taken here";
+    /// A range that lies outside of the file; `Content-Range` says how long it is.
+    RANGE_NOT_SATISFIABLE = 416, "Range not satisfiable", "RANGE_NOT_SATISFIABLE", "The file has no such bytes";
 
     // Configuration.
     /// Keywords that are no list of texts.

@@ -12,6 +12,7 @@ use banter_domain::moderation::Act;
 
 use super::Edge;
 use super::connections::Connection;
+use super::files;
 use super::routes::{Auth, Route};
 use crate::errors::{ApiError, rows};
 
@@ -68,9 +69,9 @@ pub(super) fn token_shown(headers: &HeaderMap) -> Option<&str> {
 /// Whose key came with a request, and who asks.
 #[derive(Default)]
 pub(crate) struct Asking {
-    /// `None`: the route is public.
+    /// `None`: the route is public, or the address speaks for itself.
     pub(crate) app: Option<Arc<App>>,
-    /// `None`: the route is public, or the client key came alone.
+    /// `None`: as above, or the client key came alone.
     pub(crate) caller: Option<Caller>,
 }
 
@@ -78,13 +79,16 @@ pub(crate) struct Asking {
 pub(crate) async fn caller(
     edge: &Edge,
     route: &Route,
-    headers: &HeaderMap,
+    (query, headers): (Option<&str>, &HeaderMap),
     connection: &Connection,
 ) -> Result<Asking, ApiError> {
     if route.auth == Auth::Public {
         return Ok(Asking::default());
     }
     let shown = Shown::of(headers);
+    if route.auth == Auth::Address && (files::is_signed(query) || shown == Shown::default()) {
+        return Ok(Asking::default());
+    }
     let (app, who) = match (shown.api_key, route.auth) {
         (Some(key), _) => platform(edge, route, key, shown.client_id).await?,
         (None, Auth::ApiKey) => return Err(not_the_platform(edge, route, &shown).await?),
@@ -93,7 +97,7 @@ pub(crate) async fn caller(
             let app = edge.chat.app_of_client_key(key).await?.ok_or(rows::INVALID_CLIENT_KEY)?;
             return Ok(Asking { app: Some(app), caller: None });
         }
-        (None, Auth::Client | Auth::Either | Auth::Public) => user(edge, &shown).await?,
+        (None, Auth::Client | Auth::Either | Auth::Address | Auth::Public) => user(edge, &shown).await?,
     };
     let address = address(edge, headers, connection);
     Ok(Asking { app: Some(app.clone()), caller: Some(Caller { app, who, address: Some(address) }) })

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::future::ready;
 
 use axum::body::{Body, HttpBody};
-use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::Response;
 use tower::{ServiceExt, service_fn};
@@ -20,6 +20,7 @@ const WORTH_IT: u64 = 1024;
 pub(crate) async fn compress(accepted: Option<HeaderValue>, mut response: Response) -> Response {
     let compressible = response.status() == StatusCode::OK
         && !response.headers().contains_key(CONTENT_ENCODING)
+        && !is_as_stored(&response)
         && response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(is_text)
         // A streamed body does not say how long it is; such a body is long.
         && HttpBody::size_hint(response.body()).exact().is_none_or(|size| size >= WORTH_IT);
@@ -46,6 +47,12 @@ pub(crate) async fn compress(accepted: Option<HeaderValue>, mut response: Respon
         response.headers_mut().insert(ETAG, tag);
     }
     response
+}
+
+/// Does the answer forbid others to change it, as files do, whose tag is that of their bytes?
+fn is_as_stored(response: &Response) -> bool {
+    let said = response.headers().get(CACHE_CONTROL).and_then(|said| said.to_str().ok());
+    said.is_some_and(|said| said.contains("no-transform"))
 }
 
 fn is_text(kind: &str) -> bool {
@@ -80,6 +87,10 @@ mod tests {
             assert_eq!((header(CONTENT_ENCODING), header(ETAG)), (encoding, Some(tag)), "{accepted:?}");
             assert_eq!(header(VARY), Some("accept-encoding"));
         }
+        let mut stored = json_response(StatusCode::OK, "x".repeat(5000));
+        stored.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-transform"));
+        let stored = compress(Some(HeaderValue::from_static("gzip")), stored).await;
+        assert!(!stored.headers().contains_key(CONTENT_ENCODING));
         assert!(!sent(Some("gzip"), 100).await.headers().contains_key(CONTENT_ENCODING));
     }
 }

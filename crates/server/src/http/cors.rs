@@ -15,7 +15,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,POST,PUT,DELETE,
 /// `*` would not cover `Authorization`.
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "content-type, im-client-key, im-authorization, im-api-key, im-client-id, im-device-id, authorization, client_key, api_key, \
-     x-timezone, accept-language, x-request-id, if-none-match",
+     x-timezone, accept-language, x-request-id, if-none-match, range, if-range",
 );
 /// Seconds; browsers cap it themselves.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");

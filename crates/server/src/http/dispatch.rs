@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, RETRY_AFTER};
+use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use banter_chat::App;
@@ -23,7 +23,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::connections::{Connection, InHand};
-use super::extract::{Inbound, decoded};
+use super::extract::{Inbound, decoded, drained};
 use super::matcher::Found;
 use super::routes::{BodySize, Route};
 use super::{Edge, answer, auth, compress, cors, sockets};
@@ -143,11 +143,13 @@ async fn routed(
     let params: Option<Vec<String>> = params.into_iter().map(decoded).collect();
     let mut app = None;
     let inbound = async {
-        let asking = auth::caller(edge, route, &parts.headers, connection).await?;
+        let asking = auth::caller(edge, route, (parts.uri.query(), &parts.headers), connection).await?;
         app = asking.app.clone();
         let body_limit = match route.body_size {
             BodySize::Plain => edge.settings.body_limit,
             BodySize::Message => edge.settings.message_body_limit,
+            // Its handler reads it bit by bit, and knows what a file may be.
+            BodySize::File => 0,
         };
         Ok::<_, ApiError>(Inbound {
             caller: asking.caller,
@@ -157,7 +159,11 @@ async fn routed(
         })
     };
     let inbound = inbound.await;
-    let body = if inbound.is_err() || route.body.is_none() {
+    let body = if inbound.is_err() && route.body_size == BodySize::File {
+        // Nearly all of them are long, and a client that is still writing gets to read why not.
+        drained(body, edge.settings.body_timeout).await;
+        Body::empty()
+    } else if inbound.is_err() || route.body.is_none() {
         taken_in(body, &parts.headers, edge.settings.body_timeout).await
     } else {
         body
@@ -245,6 +251,9 @@ fn tell(error: &ApiError, act: Act, request_id: &HeaderValue) -> Response {
     let extra = match error {
         ApiError::MethodNotAllowed(allow) => HeaderValue::from_str(allow).ok().map(|allow| (ALLOW, allow)),
         ApiError::RateLimited(seconds) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
+        ApiError::BadRange(length) => {
+            HeaderValue::try_from(format!("bytes */{length}")).ok().map(|range| (CONTENT_RANGE, range))
+        }
         _ => None,
     };
     if let Some((name, value)) = extra {

@@ -15,10 +15,11 @@ use axum::http::header::IF_NONE_MATCH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use banter_chat::App;
-use banter_domain::id::{ObjectId, RoomId, UserId};
+use banter_domain::id::{Bucket, ObjectId, RoomId, UserId};
 
 pub(crate) use body::parse_json as json_object;
 pub use body::{AnyBody, Body, has_nul};
+pub(crate) use body::{drained, object};
 pub use query::Query;
 pub(crate) use query::bad as bad_parameter;
 
@@ -65,7 +66,8 @@ impl FromRequestParts<Edge> for AppKey {
     }
 }
 
-/// Who asks on such a route: the platform, if its API key came; with a client key alone nobody.
+/// Who asks, where a request may do without: on such a route the platform, with a client key alone nobody; where the
+/// address may speak for itself, nobody if it does.
 pub struct MaybeCaller(pub Option<banter_chat::Caller>);
 
 impl FromRequestParts<Edge> for MaybeCaller {
@@ -117,6 +119,12 @@ impl Part for RoomId {
     }
 }
 
+impl Part for Bucket {
+    fn part(text: String) -> Result<Self, ApiError> {
+        Ok(Self::parse(text)?)
+    }
+}
+
 impl Part for ObjectId {
     fn part(text: String) -> Result<Self, ApiError> {
         Self::parse(&text).ok_or(ApiError::Row(rows::INVALID_ID))
@@ -144,7 +152,7 @@ macro_rules! single {
         })*
     };
 }
-single!(String, UserId, RoomId, ObjectId);
+single!(String, UserId, RoomId, ObjectId, Bucket);
 
 impl<A: Part, B: Part> FromPath for (A, B) {
     fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError> {

@@ -55,6 +55,12 @@ pub const PREF_BYTES: usize = 262_144;
 
 /// One of a user's preferences for a room as JSON, bytes.
 pub const ROOM_PREF_BYTES: usize = 16_384;
+/// A file's name, characters.
+pub const FILE_NAME: usize = 255;
+/// What an uploader says of a file, as JSON, bytes.
+pub const FILE_EXTRA: usize = 16_384;
+/// Files named in one question.
+pub const FILES: usize = 100;
 /// A tag, characters.
 pub const TAG: usize = 255;
 /// Users named in one call: members, invitees, users of a list.

@@ -45,6 +45,11 @@ struct Pushed {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Direction {
+    direction: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StoreOperation {
     operation: &'static str,
 }
@@ -72,6 +77,7 @@ pub struct Metrics {
     refusals: Family<Reason, Counter>,
     socket_overflows: Counter,
     pushes: Family<Pushed, Counter>,
+    file_bytes: Family<Direction, Counter>,
     store: Family<StoreOperation, Histogram>,
     connections: Gauge,
     sockets: Gauge,
@@ -114,6 +120,8 @@ impl Metrics {
         let pushes = Family::<Pushed, Counter>::default();
         registry.register("pushes", "Pushes to devices, by service and what became of them", pushes.clone());
         registry.register("refusals", "Acts refused (403), by error code", refusals.clone());
+        let file_bytes = Family::default();
+        registry.register("file_bytes", "Bytes of files stored and served", file_bytes.clone());
         let store = Family::<StoreOperation, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register_with_unit(
             "store_operation_duration",
@@ -159,6 +167,7 @@ impl Metrics {
             refusals,
             socket_overflows,
             pushes,
+            file_bytes,
             store,
             connections,
             sockets,
@@ -210,6 +219,16 @@ impl Metrics {
     /// A push was sent, or given up.
     pub(crate) fn pushed(&self, service: &'static str, outcome: &'static str) {
         self.pushes.get_or_create(&Pushed { service, outcome }).inc();
+    }
+
+    /// A file so long was stored.
+    pub(crate) fn file_bytes_stored(&self, length: u64) {
+        self.file_bytes.get_or_create(&Direction { direction: "stored" }).inc_by(length);
+    }
+
+    /// Counts the bytes of files that are given out.
+    pub(crate) fn file_bytes_served(&self) -> Counter {
+        self.file_bytes.get_or_create_owned(&Direction { direction: "served" })
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {

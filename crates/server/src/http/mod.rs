@@ -28,6 +28,7 @@ pub mod auths;
 pub mod badges;
 pub mod block_status;
 pub mod config;
+pub mod files;
 pub mod groups;
 pub mod invitations;
 pub mod me;

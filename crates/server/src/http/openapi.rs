@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::routes::{Answers, Auth, Param, Place, Route};
+use super::routes::{Answers, Auth, BodySize, Param, Place, Route};
 use crate::errors::{Row, rows};
 
 /// The document of these routes.
@@ -80,7 +80,7 @@ fn operation(route: &Route) -> Value {
         fields.insert("description".to_owned(), json!(route.text));
     }
     let mut params: Vec<Value> = route.params.iter().map(parameter).collect();
-    if matches!(route.auth, Auth::Client | Auth::Either) {
+    if matches!(route.auth, Auth::Client | Auth::Either | Auth::Address) {
         params.push(parameter(&Param::header("IM-CLIENT-ID", "With an API key: the user it acts for. Else ignored")));
     }
     if !params.is_empty() {
@@ -91,7 +91,7 @@ fn operation(route: &Route) -> Value {
         if let (Some(example), Some(content)) = (&route.body_example, content.as_object_mut()) {
             content.insert("example".to_owned(), example.clone());
         }
-        fields.insert("requestBody".to_owned(), json!({"content": {"application/json": content}}));
+        fields.insert("requestBody".to_owned(), json!({"content": {route.body_media: content}}));
     }
     let (user, platform) = (json!({"ClientKey": [], "UserToken": []}), json!({"ApiKey": []}));
     let security = match route.auth {
@@ -99,6 +99,7 @@ fn operation(route: &Route) -> Value {
         Auth::ApiKey => json!([platform]),
         Auth::Client | Auth::Either => json!([user, platform]),
         Auth::ClientKey => json!([{"ClientKey": []}, platform]),
+        Auth::Address => json!([user, platform, {}]),
     };
     fields.insert("security".to_owned(), security);
     operation
@@ -188,7 +189,7 @@ pub fn all_errors(route: &Route) -> Vec<Row> {
             rows::MISSING_CLIENT_KEY,
             rows::RATE_LIMIT_EXCEEDED,
         ]),
-        Auth::Client | Auth::Either => {
+        Auth::Client | Auth::Either | Auth::Address => {
             all.extend([
                 rows::INVALID_TOKEN,
                 rows::INVALID_API_KEY,
@@ -206,7 +207,11 @@ pub fn all_errors(route: &Route) -> Vec<Row> {
     }
     if route.body.is_some() {
         all.extend([rows::INVALID_BODY, rows::INVALID_FIELD, rows::REQUEST_TIMEOUT]);
-        all.extend([rows::PAYLOAD_TOO_LARGE, rows::UNSUPPORTED_MEDIA_TYPE]);
+        let other = match route.body_size {
+            BodySize::Plain | BodySize::Message => rows::UNSUPPORTED_MEDIA_TYPE,
+            BodySize::File => rows::MULTIPART_EXPECTED,
+        };
+        all.extend([rows::PAYLOAD_TOO_LARGE, other]);
     }
     all.extend_from_slice(&route.errors);
     if route.auth != Auth::Public {

@@ -32,6 +32,9 @@ pub enum Auth {
     Either,
     /// Whoever has the app's client key, or its API key; no user.
     ClientKey,
+    /// As [`Auth::Client`]; or nobody, where the address speaks for itself: it is signed, or what it leads to is for
+    /// everybody.
+    Address,
 }
 
 /// Where a parameter stands.
@@ -94,6 +97,8 @@ pub enum BodySize {
     Plain,
     /// 10 MiB by default: `--message-body-limit`.
     Message,
+    /// A file and what stands around it: `--file-limit`.
+    File,
 }
 
 /// What a successful call answers.
@@ -137,6 +142,8 @@ pub struct Route {
     pub params: Vec<Param>,
     /// Its body; `None`: it takes none.
     pub body: Option<Shape>,
+    /// Of what media type the body is.
+    pub body_media: &'static str,
     /// How large the body may be.
     pub body_size: BodySize,
     /// What it answers; `None`: an empty object in the envelope.
@@ -170,6 +177,7 @@ impl Route {
             text: "",
             params: Vec::new(),
             body: None,
+            body_media: "application/json",
             body_size: BodySize::Plain,
             answer: None,
             errors: Vec::new(),
@@ -237,6 +245,14 @@ impl Route {
         self
     }
 
+    /// The parts of a body that is `multipart/form-data` and holds a file.
+    #[must_use]
+    pub fn multipart(mut self, shape: Shape) -> Self {
+        self.body_media = "multipart/form-data";
+        self.body_size = BodySize::File;
+        self.body(shape)
+    }
+
     /// Bodies may be as large as messages.
     #[must_use]
     pub fn large_body(mut self) -> Self {
@@ -297,7 +313,8 @@ impl Route {
     /// on is durable.
     #[must_use]
     pub fn changes(&self) -> bool {
-        self.method != Method::GET && !matches!(self.act, Act::Look | Act::Search | Act::ReadRoom | Act::ReadMessages)
+        self.method != Method::GET
+            && !matches!(self.act, Act::Look | Act::Search | Act::ReadRoom | Act::ReadMessages | Act::ReadFile)
     }
 
     /// The row of an error on this route.
@@ -325,6 +342,7 @@ pub fn routes() -> Vec<Route> {
         super::members::routes(),
         super::invitations::routes(),
         super::messages::routes(),
+        super::files::routes(),
         super::search::routes(),
         super::badges::routes(),
         super::prefs::routes(),

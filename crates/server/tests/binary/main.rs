@@ -18,6 +18,7 @@ mod socket;
 mod backup;
 mod contract;
 mod crash;
+mod files;
 mod import;
 mod powercut;
 mod races;

@@ -172,6 +172,39 @@ impl Caller {
         self.post("/search", json!({"type": ["messages"], "keyword": keyword})).await
     }
 
+    // Files.
+
+    /// Uploads a file as the web client does: the file, then where it belongs. No room: `extra` is left out.
+    pub(crate) async fn uploads(
+        &self,
+        bucket: &str,
+        room: &str,
+        name: &str,
+        media: &str,
+        bytes: impl AsRef<[u8]>,
+    ) -> Answer {
+        let mut body = Form::default();
+        body.file(name, media, bytes.as_ref());
+        if !room.is_empty() {
+            body.extra(&json!({"roomId": room}).to_string());
+        }
+        self.posts_form(bucket, body).await
+    }
+
+    /// Posts any form to a bucket.
+    pub(crate) async fn posts_form(&self, bucket: &str, form: Form) -> Answer {
+        let path = format!("/files/{}", segment(bucket));
+        let (media, bytes) = form.done();
+        let request = self.request(Method::POST, &path).header("content-type", media).body(bytes);
+        let response = request.send().await.unwrap_or_else(|error| panic!("{} uploads: {error:?}", self.id));
+        Answer::of(format!("{} POST {path}", self.id), response).await
+    }
+
+    /// An address of a file that works without headers.
+    pub(crate) async fn signs(&self, file: &str) -> Answer {
+        self.get(&format!("{file}?signedUrlOnly=true")).await
+    }
+
     // Rooms.
 
     pub(crate) async fn rooms(&self) -> Answer {
@@ -241,6 +274,37 @@ impl Caller {
 
     pub(crate) async fn badge(&self) -> i64 {
         self.get("/me/badge").await.expect_ok()["badge"].as_i64().expect("badge is a number")
+    }
+}
+
+/// A body of `multipart/form-data`, written by hand: what clients get wrong must be sayable.
+#[derive(Default)]
+pub(crate) struct Form(Vec<u8>);
+
+impl Form {
+    const BOUNDARY: &str = "----a-boundary-of-our-own";
+
+    /// A part with these headers.
+    pub(crate) fn part(&mut self, headers: &str, bytes: &[u8]) {
+        self.0.extend_from_slice(format!("--{}\r\n{headers}\r\n\r\n", Self::BOUNDARY).as_bytes());
+        self.0.extend_from_slice(bytes);
+        self.0.extend_from_slice(b"\r\n");
+    }
+
+    pub(crate) fn file(&mut self, name: &str, media: &str, bytes: &[u8]) {
+        let headers =
+            format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {media}");
+        self.part(&headers, bytes);
+    }
+
+    pub(crate) fn extra(&mut self, json: &str) {
+        self.part("Content-Disposition: form-data; name=\"extra\"", json.as_bytes());
+    }
+
+    /// Its content type and its bytes.
+    pub(crate) fn done(mut self) -> (String, Vec<u8>) {
+        self.0.extend_from_slice(format!("--{}--\r\n", Self::BOUNDARY).as_bytes());
+        (format!("multipart/form-data; boundary={}", Self::BOUNDARY), self.0)
     }
 }
 

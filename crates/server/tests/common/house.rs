@@ -35,7 +35,8 @@ struct Inner {
 impl House {
     /// `base`: where the server listens, `http://127.0.0.1:3100`.
     pub(crate) fn new(base: impl Into<String>, keys: Keys) -> Self {
-        let follows = reqwest::redirect::Policy::default();
+        // Unlike the server itself, people follow where they are sent.
+        let follows = reqwest::redirect::Policy::limited(3);
         let http = banter_server::outgoing::client().timeout(PATIENCE).redirect(follows).build().expect("a client");
         Self(Arc::new(Inner { base: base.into(), keys, http, tokens: Mutex::default() }))
     }

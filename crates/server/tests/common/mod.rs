@@ -9,6 +9,6 @@ mod house;
 mod robot;
 
 pub(crate) use answer::Answer;
-pub(crate) use caller::{Caller, segment};
+pub(crate) use caller::{Caller, Form, segment};
 pub(crate) use house::{House, Keys};
 pub(crate) use robot::{Robot, Says};

@@ -10,6 +10,7 @@ use banter_chat::{Chat, Options};
 use banter_domain::id::AppId;
 use banter_server::ServeSettings;
 use banter_server::clock::Senses;
+use banter_store::Vault;
 
 use crate::common::{House, Keys};
 
@@ -24,6 +25,7 @@ pub(crate) enum Store {
 struct Host {
     address: SocketAddr,
     chat: Arc<Chat>,
+    store: Store,
     runtime: tokio::runtime::Handle,
 }
 
@@ -117,6 +119,34 @@ fn store_of(house: &House) -> Store {
     [Store::Sqlite, Store::Postgres].into_iter().find(stands_on).expect("the house stands on one of the hosts")
 }
 
+/// What is done now and then, done now: what is gone is removed.
+pub(crate) async fn cleans_up(house: &House) {
+    let host = host_of(house);
+    let chat = Arc::clone(&host.chat);
+    host.runtime.spawn(async move { chat.forget_the_old().await }).await.expect("no panic").expect("done");
+}
+
+/// What lies in the house's part of the place for files: whole ones, and what is still coming.
+pub(crate) async fn stored(house: &House) -> Vec<PathBuf> {
+    let host = host_of(house);
+    let (chat, key) = (Arc::clone(&host.chat), house.keys().api.clone());
+    let app = host.runtime.spawn(async move { chat.app_of_api_key(&key).await }).await.expect("no panic");
+    let app = app.expect("an answer").expect("an app").number;
+    let mut found = Vec::new();
+    let mut open = vec![vault(host.store).join(app.to_string())];
+    while let Some(folder) = open.pop() {
+        for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if path.is_dir() { open.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn vault(store: Store) -> PathBuf {
+    folder().join(format!("files-{store:?}"))
+}
+
 fn host_of(house: &House) -> &'static Host {
     let mut hosts = [Store::Sqlite, Store::Postgres].into_iter().filter_map(host);
     let host = hosts.find(|host| house.base() == format!("http://{}", host.address));
@@ -180,9 +210,10 @@ fn start(store: Store, admin: Option<String>) -> Host {
             let kept = open(store, admin).await;
             let options = Options { outbox_days: 7, keep_answers: true, kept_bytes: 16 << 20 };
             let chat = chat_over(kept, options);
+            chat.keep_files_in(Vault::folder(&vault(store)).expect("a folder"));
             let running = banter_server::start(&settings(), Arc::clone(&chat)).await.expect("a server");
             let runtime = tokio::runtime::Handle::current();
-            tell.send(Host { address: running.address, chat, runtime }).expect("somebody waits");
+            tell.send(Host { address: running.address, chat, store, runtime }).expect("somebody waits");
             std::future::pending::<()>().await;
         });
     };

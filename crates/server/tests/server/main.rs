@@ -39,6 +39,8 @@ mod effects_of_bans;
 mod effects_of_blocks;
 mod errors;
 mod figures;
+mod file_rights;
+mod files;
 mod invitations;
 mod lists;
 mod messages;

@@ -92,7 +92,7 @@ each_store! {
                     lack("no 401");
                 }
             }
-            if operation.get("requestBody").is_some_and(|body| body["content"]["application/json"].get("schema").is_none()) {
+            if operation.get("requestBody").is_some_and(|body| body["content"].as_object().is_none_or(|media| media.values().any(|one| one.get("schema").is_none()))) {
                 lack("no schema of its body");
             }
         }

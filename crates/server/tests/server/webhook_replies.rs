@@ -1,7 +1,5 @@
 //! What a robot answers its webhook with: said in the room by the rules that hold for everybody.
 
-use std::sync::Arc;
-
 use banter_chat::{Reply, Words};
 use banter_domain::id::RoomId;
 use banter_domain::webhook::Target;

@@ -194,7 +194,13 @@ async fn collect(
     tokio::time::timeout(idle.saturating_mul(10), whole).await.map_err(|_| rows::REQUEST_TIMEOUT)?
 }
 
-async fn too_large(mut body: axum::body::Body, idle: Duration) -> ApiError {
+async fn too_large(body: axum::body::Body, idle: Duration) -> ApiError {
+    drained(body, idle).await;
+    rows::PAYLOAD_TOO_LARGE.into()
+}
+
+/// Reads what is left of a refused body and throws it away, for a while.
+pub(crate) async fn drained(mut body: axum::body::Body, idle: Duration) {
     let drain = async {
         let mut drained = 0;
         while let Some(Ok(frame)) = body.frame().await {
@@ -208,7 +214,11 @@ async fn too_large(mut body: axum::body::Body, idle: Duration) -> ApiError {
     if tokio::time::timeout(idle.min(Duration::from_secs(5)), drain).await.is_err() {
         tracing::debug!("a refused body did not end in time");
     }
-    rows::PAYLOAD_TOO_LARGE.into()
+}
+
+/// A JSON object that stands somewhere else than in a body of its own. Refused as [`Body`] is.
+pub(crate) fn object(json: &[u8]) -> Result<serde_json::Map<String, Value>, ApiError> {
+    parse_json(json)
 }
 
 #[cfg(test)]

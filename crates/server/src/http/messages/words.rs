@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::errors::{ApiError, rows};
+use crate::http::files::named_in;
 use crate::http::limits_of_fields as limits;
 use crate::http::routes::{Kind as Holds, Shape};
 use crate::http::view::message::ECHOED;
@@ -155,7 +156,8 @@ fn rest(mut fields: Map<String, Value>) -> Result<Words, ApiError> {
     if Value::Object(fields.clone()).to_string().len() > limits::MESSAGE_FIELDS {
         return Err(MALFORMED);
     }
-    Ok(Words { body: fields, reply, mentions, ..Words::default() })
+    let files = named_in(&fields);
+    Ok(Words { body: fields, reply, mentions, files, ..Words::default() })
 }
 
 fn mentioned(given: Value) -> Result<Vec<UserId>, ApiError> {
