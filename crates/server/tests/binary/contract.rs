@@ -205,7 +205,8 @@ fn a_first_start_shows_its_keys_once() {
     assert!(curls.iter().all(|curl| curl.contains(&first.address)), "{text}");
     let key = text.split("IM-API-KEY: ").nth(1).and_then(|rest| rest.split('\'').next()).expect("a key to paste");
     let http = banter_server::outgoing::client().build().expect("a client");
-    let answer = block_on(http.get(format!("{}/config", first.address)).header("im-api-key", key).send());
+    let asked = http.get(format!("{}/config", first.address)).header("im-api-key", key);
+    let answer = block_on(async { asked.send().await });
     assert_eq!(answer.expect("an answer").status(), 200);
     first.kill();
 
