@@ -1,12 +1,13 @@
 //! Unread counters.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use banter_domain::id::UserId;
 use banter_store::View;
 
 use crate::rooms::OwnRooms;
-use crate::{Caller, Chat, Result};
+use crate::{App, Caller, Chat, Result, Who};
 
 impl Chat {
     /// Unread messages of the caller's rooms that carry all these tags (rest.md 2.13).
@@ -15,12 +16,27 @@ impl Chat {
         unread(&mut view, &caller.user(), tags).await
     }
 
-    /// Unread messages by tag, and over all rooms that carry one of them (rest.md 4). `None`: all
-    /// tags of the caller's rooms.
+    /// Unread messages of those to whom some tokens belong, each once, in the order of their tokens; a token
+    /// of nobody is passed over (rest.md 4). A badge is told to whoever holds a token of that user.
+    pub async fn badges_of_tokens(&self, app: &Arc<App>, tokens: &[String]) -> Result<Vec<(UserId, i64)>> {
+        let mut found: Vec<(UserId, i64)> = Vec::new();
+        for token in tokens {
+            let Some((id, token)) = self.user_of_token(app, token).await? else { continue };
+            if !found.iter().any(|(known, _)| *known == id) {
+                let caller = Caller { app: app.clone(), who: Who::User { id: id.clone(), token }, address: None };
+                found.push((id, self.badge(&caller, &[]).await?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Unread messages by tag, and over all rooms that carry one of them (rest.md 4). `tags` `None`: all
+    /// tags of the caller's rooms; `before_ms`: only messages stored before that moment, milliseconds.
     pub async fn badges_by_tags(
         &self,
         caller: &Caller,
         tags: Option<Vec<String>>,
+        before_ms: Option<i64>,
     ) -> Result<(i64, Vec<(String, i64)>)> {
         let mut view = self.store.view(caller.app.number).await?;
         let user = caller.user();
@@ -30,12 +46,21 @@ impl Chat {
         let mut total = 0;
         while let Some(some) = own.next(&mut view).await? {
             for own in &some {
-                let mut counted = false;
-                for tag in own.room.tags.iter().filter(|tag| wanted(tag)) {
-                    *by_tag.entry(tag.clone()).or_default() += own.unread;
-                    counted = true;
+                if !own.room.tags.iter().any(wanted) {
+                    continue;
                 }
-                total += if counted { own.unread } else { 0 };
+                let unread = match before_ms {
+                    Some(before_ms) if own.unread > 0 => {
+                        let mark = view.read_mark(&own.room.id, &user).await?.unwrap_or(0);
+                        let place = view.place_at(&own.room, before_ms - 1).await?;
+                        view.unread_until(&own.room, mark, place).await?
+                    }
+                    Some(_) | None => own.unread,
+                };
+                for tag in own.room.tags.iter().filter(|tag| wanted(tag)) {
+                    *by_tag.entry(tag.clone()).or_default() += unread;
+                }
+                total += unread;
             }
         }
         Ok((total, by_tag.into_iter().collect()))

@@ -53,6 +53,12 @@ pub enum Error {
     /// No such configuration key.
     #[error("no such configuration key")]
     NoConfig,
+    /// No such set of stickers.
+    #[error("no such set of stickers")]
+    NoStickers,
+    /// No such user group, or the caller is not in it.
+    #[error("no such user group")]
+    NoGroup,
     /// The room is not in the user's mute list.
     #[error("the room is not muted")]
     NotMuted,

@@ -6,7 +6,7 @@ use banter_domain::user::UserChange;
 use banter_store::Going;
 
 use crate::kept::Shown;
-use crate::users::Account;
+use crate::users::{Account, TokenRecord};
 use crate::{Caller, Chat, Error, Result, Who};
 
 impl Chat {
@@ -37,9 +37,10 @@ impl Chat {
 
     /// Ends the token the caller came with (rest.md 0.2, logout), or all his others. An API key that
     /// names a user ends all of that user's. When this returns nothing is done or heard by them any
-    /// more. `device`: what the caller's client calls the device it runs on; that device, or all
-    /// others, are notified no more. Whose tokens all end, has no device any more.
-    pub async fn log_out(&self, caller: &Caller, others: bool, device: Option<&str>) -> Result<()> {
+    /// more. Answers with the records of what ended. `device`: what the caller's client calls the
+    /// device it runs on; that device, or all others, are notified no more. Whose tokens all end, has no
+    /// device any more.
+    pub async fn log_out(&self, caller: &Caller, others: bool, device: Option<&str>) -> Result<Vec<TokenRecord>> {
         let mut open = self.begin(caller).await?;
         let id: UserId = caller.user();
         let going = match (&caller.who, device) {
@@ -57,8 +58,9 @@ impl Chat {
         }
         open.note_revoked(&id, gone.len()).await?;
         open.done().await?;
-        let hashes: Vec<String> = gone.into_iter().map(|(hash, _)| hash).collect();
+        let (hashes, records): (Vec<String>, Vec<TokenRecord>) =
+            gone.into_iter().map(|(hash, row)| (hash, TokenRecord::of(&row))).unzip();
         self.end_tokens(caller.app.number, &hashes);
-        Ok(())
+        Ok(records)
     }
 }

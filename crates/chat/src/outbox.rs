@@ -35,8 +35,6 @@ pub struct RoomForEach {
     pub seen: RoomSeen,
     /// Those of the users who hear the room, and how they see it.
     pub outlooks: Vec<(UserId, Outlook)>,
-    /// Those who do not.
-    pub outside: Vec<UserId>,
 }
 
 #[derive(Default)]
@@ -172,22 +170,33 @@ impl Chat {
         let mut view = self.store.view(app).await?;
         let Some(room) = view.room(room).await? else { return Ok(None) };
         let seen = seen(&mut view, &room, None).await?;
-        let (mut outlooks, mut outside) = (Vec::new(), Vec::new());
+        let mut outlooks = Vec::new();
         for user in choose(&seen) {
             let outlook = view.outlook(&room, &user).await?;
             if hears(outlook.standing) {
                 outlooks.push((user, outlook));
-            } else {
-                outside.push(user);
             }
         }
-        Ok(Some(RoomForEach { seen, outlooks, outside }))
+        Ok(Some(RoomForEach { seen, outlooks }))
     }
 
     /// Which of these users hear a room.
     pub async fn hearers(&self, app: i64, room: &RoomId, users: Vec<UserId>) -> Result<Vec<(UserId, bool)>> {
         let hear = self.store.view(app).await?.hearers_among(room, &users).await?;
         Ok(users.into_iter().map(|user| (user.clone(), hear.contains(&user))).collect())
+    }
+
+    /// The owner and managers of a room among some users.
+    pub async fn superusers_among(&self, app: i64, room: &Room, users: &[UserId]) -> Result<Vec<UserId>> {
+        let mut above = self.store.view(app).await?.managers_among(&room.id, users).await?;
+        above.extend(
+            room.owner
+                .iter()
+                .filter(|owner| users.contains(owner) && !above.contains(owner))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
+        Ok(above)
     }
 
     /// Who is meant by a user: those in it, if it is a user group; else himself.

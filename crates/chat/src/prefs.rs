@@ -1,8 +1,9 @@
 //! What users keep for their own clients. Nobody else ever sees any of it (L-38).
 
-use banter_domain::id::RoomId;
+use banter_domain::id::{RoomId, UserId};
 use banter_domain::moderation::hears;
 use banter_domain::record::Topic;
+use banter_domain::user::UserKind;
 use serde_json::{Map, Value, json};
 
 use crate::open::Open;
@@ -70,6 +71,63 @@ impl Chat {
     }
 }
 
+impl Chat {
+    /// What a user group the caller is in keeps about his rooms. Errors: [`Error::NoGroup`].
+    pub async fn group_prefs(&self, caller: &Caller, group: &UserId) -> Result<Vec<(RoomId, Map<String, Value>)>> {
+        let mut view = self.store.view(caller.app.number).await?;
+        let user = caller.user();
+        if !caller.is_platform() && !view.is_in_group(group, &user).await? {
+            return Err(Error::NoGroup);
+        }
+        let (mut own, mut found) = (OwnRooms::of(if caller.is_platform() { group } else { &user }), Vec::new());
+        while let Some(some) = own.next(&mut view).await? {
+            let ids: Vec<RoomId> = some.into_iter().map(|own| own.room.id).collect();
+            found.extend(view.group_prefs(group, &ids).await?);
+        }
+        Ok(found)
+    }
+
+    /// Changes what a user group the caller is in keeps about a room he is in; null takes one away. Errors:
+    /// [`Error::NoGroup`], [`Error::NoRoom`].
+    pub async fn change_group_pref(
+        &self,
+        caller: &Caller,
+        room: &RoomId,
+        group: &UserId,
+        changes: Map<String, Value>,
+    ) -> Result<Map<String, Value>> {
+        let mut open = self.begin(caller).await?;
+        let room = open.lock_room(room).await?;
+        if !caller.is_platform() {
+            let user = caller.user();
+            // To a user, a room he is not in is none.
+            if !hears(open.tx.standing(&room.id, &user).await?) {
+                return Err(Error::NoRoom);
+            }
+            if !open.tx.is_in_group(group, &user).await? {
+                return Err(Error::NoGroup);
+            }
+        } else if open.tx.user(group).await?.is_none_or(|user| user.kind != UserKind::Group) {
+            return Err(Error::NoGroup);
+        }
+        let mut pref = open.tx.group_pref(group, &room.id).await?;
+        apply(&mut pref, changes);
+        open.tx.put_group_pref(&room, group, &pref).await?;
+        open.done().await?;
+        Ok(pref)
+    }
+}
+
+/// Changes preferences; null takes one away.
+fn apply(pref: &mut Map<String, Value>, changes: Map<String, Value>) {
+    for (name, value) in changes {
+        match value {
+            Value::Null => drop(pref.remove(&name)),
+            value => drop(pref.insert(name, value)),
+        }
+    }
+}
+
 impl Open<'_> {
     async fn change_room_pref(&mut self, id: &RoomId, changes: Map<String, Value>) -> Result<Map<String, Value>> {
         let room = self.lock_room(id).await?;
@@ -80,12 +138,7 @@ impl Open<'_> {
             return Err(Error::NoRoom);
         }
         let mut pref = outlook.pref;
-        for (name, value) in changes {
-            match value {
-                Value::Null => drop(pref.remove(&name)),
-                value => drop(pref.insert(name, value)),
-            }
-        }
+        apply(&mut pref, changes);
         let read = self.tx.read_mark(id, &user).await?.unwrap_or(0);
         self.tx.set_room_pref(&room, &user, &pref, read, self.now_ms).await?;
         let payload = json!({ "room": id.as_str(), "pref": pref });

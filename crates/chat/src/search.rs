@@ -80,7 +80,7 @@ impl Chat {
                 match what {
                     SearchFor::Messages | SearchFor::Files => {
                         let files = *what == SearchFor::Files;
-                        finding.messages(&mut view, &some, &terms, files, query.limit).await?;
+                        finding.messages((&mut view, &user), &some, &terms, files, query.limit).await?;
                     }
                     _ => finding.rooms(&mut view, &some, *what, &query).await?,
                 }
@@ -125,14 +125,14 @@ impl Finding {
     /// Looks for messages in some more rooms.
     async fn messages(
         &mut self,
-        view: &mut View,
+        (view, user): (&mut View, &UserId),
         some: &[OwnRoom],
         terms: &[Term],
         files: bool,
         limit: usize,
     ) -> Result<()> {
         let ids: Vec<RoomId> = some.iter().map(|own| own.room.id.clone()).collect();
-        let hits = view.find_messages(&ids, terms, files, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+        let hits = view.find_messages(user, &ids, terms, files, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
         self.messages.extend(hits);
         self.messages.sort_by_key(|(_, id)| std::cmp::Reverse(*id));
         self.messages.truncate(limit);

@@ -41,6 +41,13 @@ pub struct TokenRecord {
     pub expires_ms: i64,
 }
 
+impl TokenRecord {
+    pub(crate) fn of(row: &TokenRow) -> Self {
+        let TokenRow { created_ms, updated_ms, expires_ms, .. } = *row;
+        Self { created_ms, updated_ms, expires_ms }
+    }
+}
+
 /// A user group: a virtual user whose members share its rooms.
 #[derive(Debug, Clone)]
 pub struct UserGroup {
@@ -144,16 +151,10 @@ impl Chat {
         }
         open.note_revoked(id, gone.len()).await?;
         open.done().await?;
-        let (hashes, rows): (Vec<String>, Vec<TokenRow>) = gone.into_iter().unzip();
+        let (hashes, records): (Vec<String>, Vec<TokenRecord>) =
+            gone.into_iter().map(|(hash, row)| (hash, TokenRecord::of(&row))).unzip();
         self.end_tokens(caller.app.number, &hashes);
-        Ok(rows
-            .into_iter()
-            .map(|TokenRow { created_ms, updated_ms, expires_ms, .. }| TokenRecord {
-                created_ms,
-                updated_ms,
-                expires_ms,
-            })
-            .collect())
+        Ok(records)
     }
 
     /// Deletes a user; blocks and bans against him stay. Errors: [`Error::NoUser`],
@@ -166,7 +167,9 @@ impl Chat {
         let gone: Vec<String> = open.tx.delete_tokens(id, None).await?.into_iter().map(|(hash, _)| hash).collect();
         for room in open.tx.rooms_of(id).await? {
             if let Some(room) = open.tx.lock_room(&room).await? {
-                open.tx.delete_member(&room, id, open.now_ms).await?;
+                if open.tx.delete_member(&room, id, open.now_ms).await? {
+                    open.room_changed(&room).await?;
+                }
             }
         }
         if open.tx.lock_user(id).await?.is_none() {

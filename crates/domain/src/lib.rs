@@ -12,5 +12,6 @@ pub mod record;
 pub mod relation;
 pub mod room;
 pub mod search;
+pub mod sticker;
 pub mod user;
 pub mod words;

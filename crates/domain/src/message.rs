@@ -38,6 +38,8 @@ pub struct Message {
     pub edited_ms: Option<i64>,
     /// The batch it was sent in.
     pub batch: Option<String>,
+    /// Out of the members' sight: only the room's owner and managers, and the platform, see it.
+    pub hidden: bool,
 }
 
 /// The author of a message as readers see him.
@@ -79,6 +81,8 @@ pub enum Kind {
     DeleteMember,
     /// A member became manager.
     AssignAdmin,
+    /// Invitations were taken back.
+    CancelInvitations,
 }
 
 impl Kind {
@@ -94,14 +98,22 @@ impl Kind {
             Self::AddMembers => "addMembers",
             Self::DeleteMember => "deleteMember",
             Self::AssignAdmin => "assignAdmin",
+            Self::CancelInvitations => "cancelInvitations",
         }
     }
 
     /// Types only the server writes: a client that names one is refused.
     #[must_use]
     pub fn is_system(name: &str) -> bool {
-        const SYSTEM: [Kind; 6] =
-            [Kind::JoinRoom, Kind::LeaveRoom, Kind::AddMember, Kind::AddMembers, Kind::DeleteMember, Kind::AssignAdmin];
+        const SYSTEM: [Kind; 7] = [
+            Kind::JoinRoom,
+            Kind::LeaveRoom,
+            Kind::AddMember,
+            Kind::AddMembers,
+            Kind::DeleteMember,
+            Kind::AssignAdmin,
+            Kind::CancelInvitations,
+        ];
         SYSTEM.iter().any(|kind| kind.name() == name)
     }
 }

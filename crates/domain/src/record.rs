@@ -46,11 +46,15 @@ pub enum Action {
     DeleteRoom,
     /// Tokens of a user were revoked.
     RevokeTokens,
+    /// Messages were taken out of the members' sight.
+    Hide,
+    /// They were put back.
+    Unhide,
 }
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Block,
         Self::Unblock,
         Self::Ban,
@@ -65,7 +69,15 @@ impl Action {
         Self::DeleteUser,
         Self::DeleteRoom,
         Self::RevokeTokens,
+        Self::Hide,
+        Self::Unhide,
     ];
+
+    /// Hiding messages, or putting them back.
+    #[must_use]
+    pub const fn hiding(on: bool) -> Self {
+        if on { Self::Hide } else { Self::Unhide }
+    }
 
     /// How it is written down.
     #[must_use]
@@ -85,6 +97,8 @@ impl Action {
             Self::DeleteUser => "delete-user",
             Self::DeleteRoom => "delete-room",
             Self::RevokeTokens => "revoke-tokens",
+            Self::Hide => "hide",
+            Self::Unhide => "unhide",
         }
     }
 
@@ -151,11 +165,17 @@ pub enum Topic {
     Config,
     /// The platform has something to say to the devices of some users.
     Push,
+    /// Somebody is asked to come into a room; only he hears.
+    Invited,
+    /// He is asked no longer.
+    Uninvited,
+    /// Somebody deleted messages for himself; only he hears.
+    PutAway,
 }
 
 impl Topic {
     /// All topics.
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 19] = [
         Self::Message,
         Self::MessageChanged,
         Self::MessagesDeleted,
@@ -172,6 +192,9 @@ impl Topic {
         Self::TokensRevoked,
         Self::Config,
         Self::Push,
+        Self::Invited,
+        Self::Uninvited,
+        Self::PutAway,
     ];
 
     /// Reads a name. `None`: no such topic.
@@ -200,6 +223,9 @@ impl Topic {
             Self::TokensRevoked => "tokens-revoked",
             Self::Config => "config",
             Self::Push => "push",
+            Self::Invited => "invited",
+            Self::Uninvited => "uninvited",
+            Self::PutAway => "put-away",
         }
     }
 }

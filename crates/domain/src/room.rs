@@ -231,3 +231,38 @@ pub struct MemberSeen {
     /// Of a user group: who is in it.
     pub group: Vec<crate::user::User>,
 }
+
+/// Somebody is asked to come into a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Whom.
+    pub invitee: UserId,
+    /// By whom; who asked last, if several did.
+    pub inviter: UserId,
+}
+
+/// An invitation with its room and people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InvitationSeen {
+    /// Where.
+    pub room: Room,
+    /// By whom.
+    pub inviter: crate::user::Profile,
+    /// Whom.
+    pub invitee: crate::user::Profile,
+    /// When first, milliseconds.
+    pub created_ms: i64,
+    /// When last, milliseconds.
+    pub updated_ms: i64,
+}
+
+/// A room somebody left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftRoom {
+    /// Which.
+    pub room: Room,
+    /// His preferences for it.
+    pub pref: Map<String, Value>,
+    /// When, milliseconds.
+    pub left_ms: i64,
+}

@@ -84,6 +84,9 @@ pub struct Edge {
     /// How many events may wait for one socket; past them it is cut off, and comes back
     #[arg(long, env = "BANTER_SOCKET_QUEUE", value_name = "EVENTS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(16..=1 << 20))]
     pub socket_queue: u32,
+    /// How many bytes may wait for one socket; past them it is cut off as well
+    #[arg(long, env = "BANTER_SOCKET_QUEUE_BYTES", value_name = "BYTES", default_value_t = 8 << 20, value_parser = clap::value_parser!(u32).range(65_536..=1 << 30))]
+    pub socket_queue_bytes: u32,
     /// How long a client may take to send a request's headers, and be silent between two requests, seconds
     #[arg(long, env = "BANTER_HEADER_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub header_timeout: u32,
@@ -99,6 +102,9 @@ pub struct Edge {
     /// Take the client's address from the last entry of X-Forwarded-For: only behind a proxy that sets it
     #[arg(long, env = "BANTER_TRUST_FORWARDED", value_parser = FalseyValueParser::new())]
     pub trust_forwarded: bool,
+    /// Issue tokens to whoever has the client key (POST /auths/sign/v2): for trying things out, never for real
+    #[arg(long, env = "BANTER_SANDBOX", value_parser = FalseyValueParser::new())]
+    pub sandbox: bool,
     /// How long an issued token lives, days
     #[arg(long, env = "BANTER_TOKEN_DAYS", value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub token_days: u32,
@@ -289,6 +295,8 @@ pub struct ServeSettings {
     pub secret: Secret,
     /// How long an issued token lives, days.
     pub token_days: u32,
+    /// Are tokens issued to whoever has the client key?
+    pub sandbox: bool,
     /// Calls a minute with one API key; 0: no limit.
     pub rate_limit: u32,
     /// The largest body, bytes.
@@ -299,6 +307,8 @@ pub struct ServeSettings {
     pub socket_packet_limit: usize,
     /// How many events may wait for one socket.
     pub socket_queue: usize,
+    /// How many bytes may wait for one socket.
+    pub socket_queue_bytes: usize,
     /// How long the headers of a request may take, and silence between two requests.
     pub header_timeout: Duration,
     /// How long the next piece of a body may take.
@@ -322,11 +332,13 @@ impl Default for ServeSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             secret: Secret([0; 32]),
             token_days: 7,
+            sandbox: false,
             rate_limit: 6000,
             body_limit: 1 << 20,
             message_body_limit: 10 << 20,
             socket_packet_limit: 1 << 20,
             socket_queue: 1024,
+            socket_queue_bytes: 8 << 20,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             max_headers: 100,
@@ -347,11 +359,13 @@ impl Edge {
             listen: self.listen,
             secret,
             token_days: self.token_days,
+            sandbox: self.sandbox,
             rate_limit: self.rate_limit,
             body_limit: self.body_limit as usize,
             message_body_limit: self.message_body_limit as usize,
             socket_packet_limit: self.socket_packet_limit as usize,
             socket_queue: self.socket_queue as usize,
+            socket_queue_bytes: self.socket_queue_bytes as usize,
             header_timeout: seconds(self.header_timeout),
             body_timeout: seconds(self.body_timeout),
             max_headers: usize::from(self.max_headers),

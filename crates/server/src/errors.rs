@@ -186,6 +186,8 @@ fn chat_row(error: &Error, act: Act) -> Row {
         Error::NoToken => rows::TOKEN_NOT_FOUND,
         Error::NoConfig => rows::CONFIG_NOT_FOUND,
         Error::NotMuted => rows::ROOM_NOT_MUTED,
+        Error::NoStickers => rows::STICKERS_NOT_FOUND,
+        Error::NoGroup => rows::GROUP_NOT_FOUND,
         Error::TooMuch(_) => rows::LIMIT_EXCEEDED,
         // Apps are made and named on the command line; on the wire both are faults.
         Error::AppExists(_) | Error::NoApp => rows::INTERNAL,
@@ -240,6 +242,8 @@ fn not_permitted_row(act: Act) -> Row {
         Act::Edit | Act::Recall => rows::AUTHOR_ONLY,
         Act::DeleteMessages => rows::DELETE_MESSAGE_SUPERUSER_ONLY,
         Act::Pin => rows::PIN_SUPERUSER_ONLY,
+        Act::Hide => rows::HIDE_SUPERUSER_ONLY,
+        Act::Uninvite => rows::UNINVITE_DENIED,
         Act::Look
         | Act::MindOwn
         | Act::Block
@@ -249,6 +253,8 @@ fn not_permitted_row(act: Act) -> Row {
         | Act::ReadRoom
         | Act::ReadMessages
         | Act::Search
+        | Act::FindRoom
+        | Act::PutAway
         | Act::Join
         | Act::Leave
         | Act::Send

@@ -62,6 +62,18 @@ impl View {
         Ok((blocks, bans))
     }
 
+    /// How many blocks and bans hold, in all apps: two looks, however many apps there are.
+    pub async fn count_active_everywhere(&mut self) -> Result<(i64, i64)> {
+        let mut counts = [0, 0];
+        for (count, kind) in counts.iter_mut().zip(["block", "ban"]) {
+            let text = "SELECT count(*) FROM relations o WHERE o.listed = 1 AND o.kind = $1";
+            let rows = self.session.rows(text, binds![kind]).await?;
+            *count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        }
+        let [blocks, bans] = counts;
+        Ok((blocks, bans))
+    }
+
     /// How many active blocks are answered by one the other way.
     pub async fn count_mutual(&mut self) -> Result<i64> {
         let text = "SELECT count(*) FROM relations o WHERE o.app = $1 AND o.kind = 'block' AND o.listed = 1

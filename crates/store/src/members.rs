@@ -100,6 +100,14 @@ impl View {
         rows.into_iter().map(|mut row| row.room_id(0)).collect()
     }
 
+    /// The managers of a room among some users.
+    pub async fn managers_among(&mut self, room: &RoomId, users: &[UserId]) -> Result<Vec<UserId>> {
+        let text = "SELECT user_id FROM members WHERE app = $1 AND room = $2 AND user_id = ANY($3) AND member = 1
+            AND manager = 1";
+        let rows = self.session.rows(text, binds![self.app, room, users]).await?;
+        rows.into_iter().map(|mut row| row.user(0)).collect()
+    }
+
     /// Was this user in the room, and left?
     pub async fn has_left(&mut self, room: &RoomId, id: &UserId) -> Result<bool> {
         let text = "SELECT 1 FROM members WHERE app = $1 AND room = $2 AND user_id = $3 AND left_ms IS NOT NULL";
@@ -187,7 +195,7 @@ pub(crate) fn parsed(text: &str) -> Result<Map<String, Json>> {
 }
 
 impl Tx {
-    /// Brings a user in. What was said before does not count as unread for him.
+    /// Brings a user in, who is asked no longer. What was said before does not count as unread for him.
     pub async fn insert_member(&mut self, room: &LockedRoom, id: &UserId, place: Place, at_ms: i64) -> Result<()> {
         let text =
             "INSERT INTO members (app, room, user_id, member, manager, hidden, joined_ms, read_count, shown_count)
@@ -197,7 +205,9 @@ impl Tx {
                 shown_count = CASE WHEN members.member = 1 THEN members.shown_count ELSE $7 END,
                 left_ms = NULL";
         let values = binds![self.view.app, &room.room.id, id, place.manager, place.hidden, at_ms, room.room.last_count];
-        self.view.session.put(text, values).await
+        self.view.session.put(text, values).await?;
+        let text = "DELETE FROM invitations WHERE app = $1 AND room = $2 AND invitee = $3";
+        self.view.session.put(text, binds![self.view.app, &room.room.id, id]).await
     }
 
     /// Takes a user out, with all the room remembers of him but that he was there. False: he was

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::read::{Read, map_text};
 use crate::rooms::LockedRoom;
+use crate::sight::Eyes;
 use crate::sql::{Row, Value, binds};
 use crate::{EngineKind, Result, Tx, View};
 
@@ -92,8 +93,18 @@ pub struct MessagesQuery {
     pub after_time: Option<(TimeField, i64)>,
 }
 
+/// Which messages of a whole app are asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum OfApp<'a> {
+    /// Those of a batch.
+    Batch(&'a str),
+    /// Stored from one moment on and before another, milliseconds.
+    Between(i64, i64),
+}
+
 const MESSAGE: &str = "m.id, m.seq, m.room, m.sender, m.kind, m.text, m.body, m.reply, m.batch, m.message_ms,
-    m.created_ms, m.updated_ms, m.edited_ms, u.nickname, u.avatar_url, u.last_login_ms, u.description, u.is_robot";
+    m.created_ms, m.updated_ms, m.edited_ms, u.nickname, u.avatar_url, u.last_login_ms, u.description, u.is_robot,
+    m.hidden";
 const FROM: &str = "FROM messages m LEFT JOIN users u ON u.app = m.app AND u.id = m.sender";
 
 struct Read1 {
@@ -127,6 +138,7 @@ fn message(row: &mut Row) -> Result<Read1> {
         updated_ms: row.int(11)?,
         edited_ms: row.int_opt(12)?,
         batch: row.text_opt(8)?,
+        hidden: row.flag(18)?,
     };
     Ok(Read1 { message, reply: row.object_id_opt(7)? })
 }
@@ -153,23 +165,15 @@ impl View {
         rows.into_iter().next().map(|mut row| row.room_id(0)).transpose()
     }
 
-    /// The newest messages of some rooms, by room.
-    pub async fn last_messages(&mut self, rooms: &[Room]) -> Result<HashMap<RoomId, Message>> {
-        let mut found = HashMap::new();
-        // A page of rooms at a time: each is one step in an index.
-        for room in rooms {
-            let Some(seq) = room.last_message else { continue };
-            let text = format!("SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.room = $2 AND m.seq = $3");
-            let rows = self.session.rows(&text, binds![self.app, &room.id, seq]).await?;
-            if let Some(message) = self.complete(rows, Some(room)).await?.pop() {
-                found.insert(room.id.clone(), message);
-            }
-        }
-        Ok(found)
+    /// The place of a message in a room's order, also of a deleted one.
+    pub async fn place_of(&mut self, room: &Room, id: ObjectId) -> Result<Option<i64>> {
+        let text = "SELECT seq FROM messages WHERE app = $1 AND id = $3 AND room = $2";
+        let rows = self.session.rows(text, binds![self.app, &room.id, id]).await?;
+        rows.first().map(|row| row.int(0)).transpose()
     }
 
-    /// A page of a room's messages.
-    pub async fn messages(&mut self, room: &Room, query: &MessagesQuery) -> Result<Vec<Message>> {
+    /// A page of a room's messages, of those somebody sees.
+    pub async fn messages(&mut self, room: &Room, query: &MessagesQuery, eyes: Eyes<'_>) -> Result<Vec<Message>> {
         let (mut condition, mut values) = (String::new(), binds![self.app, &room.id]);
         let scan_up = match query.anchor {
             None => query.ascending,
@@ -185,6 +189,7 @@ impl View {
                 up
             }
         };
+        condition.push_str(&eyes.condition(&mut values));
         if let Some((field, after_ms)) = query.after_time {
             values.push(Value::Int(after_ms));
             let at = values.len();
@@ -211,6 +216,83 @@ impl View {
         Ok(page)
     }
 
+    /// The platform's look at messages of all rooms, the newest first: of a batch, or stored between two
+    /// moments (milliseconds, the latter left out). Also how many there are.
+    pub async fn messages_of_app(
+        &mut self,
+        which: &OfApp<'_>,
+        skip: usize,
+        limit: usize,
+    ) -> Result<(i64, Vec<Message>)> {
+        let (condition, mut values) = match which {
+            OfApp::Batch(batch) => ("m.batch = $2", binds![self.app, *batch]),
+            // Ids tell the second; within it the time itself decides.
+            OfApp::Between(from, until) => (
+                "m.id >= $2 AND m.id < $3 AND m.created_ms >= $4 AND m.created_ms < $5",
+                binds![
+                    self.app,
+                    ObjectId::first_of(*from),
+                    ObjectId::first_of(until.saturating_add(1_000)),
+                    *from,
+                    *until
+                ],
+            ),
+        };
+        let count = format!("SELECT count(*) FROM messages m WHERE m.app = $1 AND {condition} AND m.gone = 0");
+        let rows = self.session.rows(&count, values.clone()).await?;
+        let total = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        values.extend([limit, skip].map(|n| Value::Int(i64::try_from(n).unwrap_or(i64::MAX))));
+        let text = format!(
+            "SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND {condition} AND m.gone = 0 ORDER BY m.id DESC
+             LIMIT ${} OFFSET ${}",
+            values.len() - 1,
+            values.len()
+        );
+        let rows = self.session.rows(&text, values).await?;
+        Ok((total, self.complete(rows, None).await?))
+    }
+
+    /// The place of the last message of a room that was stored at or before a moment, milliseconds, deleted
+    /// ones too; 0: none was. Messages never go back in time in a room, so it takes few looks.
+    pub async fn place_at(&mut self, room: &Room, moment_ms: i64) -> Result<i64> {
+        let text = "SELECT seq, created_ms FROM messages WHERE app = $1 AND room = $2 AND seq >= $3
+            ORDER BY seq LIMIT 1";
+        // Every message before `low` is early enough, none from `high` on.
+        let (mut low, mut high) = (1, room.last_seq + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let rows = self.session.rows(text, binds![self.app, &room.id, middle]).await?;
+            match rows.first() {
+                Some(row) if row.int(0)? < high && row.int(1)? <= moment_ms => low = row.int(0)? + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low - 1)
+    }
+
+    /// How many messages of a room behind a place somebody sees.
+    pub async fn count_seen_after(&mut self, room: &Room, place: i64, eyes: Eyes<'_>) -> Result<i64> {
+        let mut values = binds![self.app, &room.id, place];
+        let condition = eyes.condition(&mut values);
+        let text = format!(
+            "SELECT count(*) FROM messages m WHERE m.app = $1 AND m.room = $2 AND m.seq > $3 AND m.gone = 0{condition}"
+        );
+        let rows = self.session.rows(&text, values).await?;
+        rows.first().map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// How many messages behind a mark, up to a place of the room, are unread.
+    pub async fn unread_until(&mut self, room: &Room, mark: i64, place: i64) -> Result<i64> {
+        let text = "SELECT COALESCE(MAX(count_no), 0) FROM (SELECT count_no FROM messages WHERE app = $1 AND room = $2
+                AND seq <= $3 ORDER BY seq DESC LIMIT 1) last";
+        let rows = self.session.rows(text, binds![self.app, &room.id, place]).await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        let text = "SELECT count(*) FROM messages WHERE app = $1 AND room = $2 AND gone = 1 AND counts = 1
+            AND count_no > $3 AND count_no <= $4";
+        let rows = self.session.rows(text, binds![self.app, &room.id, mark, count]).await?;
+        Ok((count - mark - rows.first().map_or(Ok(0), |row| row.int(0))?).max(0))
+    }
+
     /// Adds reactions, quoted messages and the pin.
     async fn complete(&mut self, rows: Vec<Row>, room: Option<&Room>) -> Result<Vec<Message>> {
         let mut read = Vec::with_capacity(rows.len());
@@ -229,7 +311,9 @@ impl View {
         }
         let mut quotes = HashMap::new();
         if !quoted.is_empty() {
-            let text = format!("SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.id = ANY($2) AND m.gone = 0");
+            // What is out of the members' sight is not quoted either.
+            let text =
+                format!("SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.id = ANY($2) AND m.gone = 0 AND m.hidden = 0");
             for mut row in self.session.rows(&text, binds![self.app, quoted]).await? {
                 let quote = message(&mut row)?.message;
                 quotes.insert(quote.id, quote);
@@ -439,11 +523,12 @@ impl Tx {
         let reactions = "DELETE FROM reactions WHERE app = $1
             AND message IN (SELECT id FROM messages WHERE app = $1 AND room = $2)";
         let mentions = "DELETE FROM mentions WHERE app = $1 AND room = $2";
+        let put_away = "DELETE FROM put_away WHERE app = $1 AND room = $2";
         let messages = "DELETE FROM messages WHERE app = $1 AND room = $2";
         let texts = match self.view.kind {
             // The index of one names messages by their number; the other's is locked after messages.
-            EngineKind::Sqlite => [forget, reactions, mentions, messages],
-            EngineKind::Postgres => [reactions, mentions, messages, forget],
+            EngineKind::Sqlite => [forget, reactions, mentions, put_away, messages],
+            EngineKind::Postgres => [reactions, mentions, put_away, messages, forget],
         };
         for text in texts {
             self.view.session.put(text, binds![self.view.app, &locked.room.id]).await?;

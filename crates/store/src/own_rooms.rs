@@ -1,7 +1,7 @@
 //! The rooms somebody is in.
 
 use banter_domain::id::{ObjectId, RoomId, UserId};
-use banter_domain::room::Room;
+use banter_domain::room::{LeftRoom, Room};
 
 use crate::read::Read;
 use crate::rooms::{ROOM, ROOM_COLUMNS, room};
@@ -108,6 +108,43 @@ impl View {
         let text = format!("SELECT room FROM ({}) heard", mine(""));
         let rows = self.session.rows(&text, binds![self.app, user]).await?;
         rows.into_iter().map(|mut row| row.room_id(0)).collect()
+    }
+
+    /// A page of the ids of one's own active rooms in their order, and how many there are.
+    pub async fn own_room_ids(
+        &mut self,
+        user: &UserId,
+        skip: usize,
+        limit: Option<usize>,
+    ) -> Result<(i64, Vec<RoomId>)> {
+        let active =
+            format!("FROM ({}) ids JOIN rooms r ON r.app = ids.app AND r.id = ids.room WHERE r.frozen = 0", mine(""));
+        let rows = self.session.rows(&format!("SELECT count(*) {active}"), binds![self.app, user]).await?;
+        let total = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        let text = format!("SELECT r.id {active} ORDER BY r.id LIMIT $3 OFFSET $4");
+        let number = |n: usize| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+        let mut values = binds![self.app, user];
+        values.extend([number(limit.unwrap_or(usize::MAX)), number(skip)]);
+        let rows = self.session.rows(&text, values).await?;
+        Ok((total, rows.into_iter().map(|mut row| row.room_id(0)).collect::<Result<_>>()?))
+    }
+
+    /// A page of the rooms somebody left and has not come back to, the last one first, and how many there
+    /// are. What was hidden from him still is.
+    pub async fn rooms_left(&mut self, user: &UserId, skip: usize, limit: usize) -> Result<(i64, Vec<LeftRoom>)> {
+        const LEFT: &str = "FROM members m JOIN rooms r ON r.app = m.app AND r.id = m.room
+            WHERE m.app = $1 AND m.user_id = $2 AND m.member = 0 AND m.hidden = 0 AND m.left_ms IS NOT NULL
+                AND r.secret = 0";
+        let rows = self.session.rows(&format!("SELECT count(*) {LEFT}"), binds![self.app, user]).await?;
+        let total = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        let text = format!("SELECT {ROOM}, m.pref, m.left_ms {LEFT} ORDER BY m.left_ms DESC, r.id LIMIT $3 OFFSET $4");
+        let mut values = binds![self.app, user];
+        values.extend([limit, skip].map(|n| Value::Int(i64::try_from(n).unwrap_or(i64::MAX))));
+        let left = |mut row: Row| {
+            let (pref, left_ms) = (row.map(ROOM_COLUMNS)?, row.int(ROOM_COLUMNS + 1)?);
+            Ok(LeftRoom { room: room(&mut row, 0)?, pref, left_ms })
+        };
+        Ok((total, self.session.rows(&text, values).await?.into_iter().map(left).collect::<Result<_>>()?))
     }
 
     /// Some of the rooms somebody is in, himself or through a user group, that are not frozen or

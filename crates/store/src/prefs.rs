@@ -1,6 +1,6 @@
 //! What users keep for their own clients: preferences of their own, and for each of their rooms.
 
-use banter_domain::id::UserId;
+use banter_domain::id::{RoomId, UserId};
 use serde_json::{Map, Value as Json};
 
 use crate::read::{Read, map_text};
@@ -8,6 +8,26 @@ use crate::sql::binds;
 use crate::{LockedRoom, Result, Tx, View};
 
 impl View {
+    /// What a user group keeps about a room.
+    pub async fn group_pref(&mut self, group: &UserId, room: &RoomId) -> Result<Map<String, Json>> {
+        let text = "SELECT pref FROM group_prefs WHERE app = $1 AND grp = $2 AND room = $3";
+        let rows = self.session.rows(text, binds![self.app, group, room]).await?;
+        rows.into_iter().next().map_or(Ok(Map::new()), |mut row| row.map(0))
+    }
+
+    /// What a user group keeps about those of some rooms it keeps something about.
+    pub async fn group_prefs(&mut self, group: &UserId, rooms: &[RoomId]) -> Result<Vec<(RoomId, Map<String, Json>)>> {
+        let text = "SELECT room, pref FROM group_prefs WHERE app = $1 AND grp = $2 AND room = ANY($3) ORDER BY room";
+        let rows = self.session.rows(text, binds![self.app, group, rooms]).await?;
+        rows.into_iter().map(|mut row| Ok((row.room_id(0)?, row.map(1)?))).collect()
+    }
+
+    /// Is this user in a user group?
+    pub async fn is_in_group(&mut self, group: &UserId, user: &UserId) -> Result<bool> {
+        let text = "SELECT 1 FROM group_members WHERE app = $1 AND grp = $2 AND user_id = $3";
+        Ok(!self.session.rows(text, binds![self.app, group, user]).await?.is_empty())
+    }
+
     /// A user's preferences, by name.
     pub async fn prefs(&mut self, user: &UserId) -> Result<Vec<(String, Json)>> {
         let text = "SELECT name, value FROM prefs WHERE app = $1 AND user_id = $2 ORDER BY name";
@@ -28,6 +48,13 @@ impl Tx {
     pub async fn delete_pref(&mut self, user: &UserId, name: &str) -> Result<bool> {
         let text = "DELETE FROM prefs WHERE app = $1 AND user_id = $2 AND name = $3";
         Ok(self.view.session.run(text, binds![self.view.app, user, name]).await? > 0)
+    }
+
+    /// Writes what a user group keeps about a room.
+    pub async fn put_group_pref(&mut self, room: &LockedRoom, group: &UserId, pref: &Map<String, Json>) -> Result<()> {
+        let text = "INSERT INTO group_prefs (app, grp, room, pref) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (app, grp, room) DO UPDATE SET pref = $4";
+        self.view.session.put(text, binds![self.view.app, group, &room.room.id, map_text(pref)]).await
     }
 
     /// Writes a user's preferences for a room he is in. Who is there through a user group gets a row

@@ -352,6 +352,8 @@ impl Tx {
             "UPDATE pairs SET room = NULL WHERE app = $1 AND room = $2
                 AND low = (SELECT low FROM rooms WHERE app = $1 AND id = $2)
                 AND high = (SELECT high FROM rooms WHERE app = $1 AND id = $2)",
+            "DELETE FROM invitations WHERE app = $1 AND room = $2",
+            "DELETE FROM group_prefs WHERE app = $1 AND room = $2",
             "DELETE FROM members WHERE app = $1 AND room = $2",
             "DELETE FROM rooms WHERE app = $1 AND id = $2",
         ] {

@@ -1,13 +1,14 @@
 //! The search index. A message enters it shortly after it is written, and at the latest when
 //! somebody searches: whoever searches indexes what is pending first.
 
-use banter_domain::id::{ObjectId, RoomId};
+use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::Kind;
 use banter_domain::search::{RESERVED, Term, index_tokens};
 use serde_json::{Map, Value as Json};
 
 use crate::read::Read;
 use crate::search_syntax::{fts5_text, to_fts5, to_tsquery, tsvector_text};
+use crate::sight::Eyes;
 use crate::sql::binds;
 use crate::{EngineKind, Result, Tx, View};
 
@@ -21,9 +22,11 @@ impl View {
         Ok(!self.session.rows(text, binds![]).await?.is_empty())
     }
 
-    /// The newest messages that hold all terms, of these rooms only; `files`: only files.
+    /// The newest messages that hold all terms, of these rooms only, as a user sees them; `files`: only
+    /// files. What is out of the members' sight is found by nobody.
     pub async fn find_messages(
         &mut self,
+        user: &UserId,
         rooms: &[RoomId],
         terms: &[Term],
         files: bool,
@@ -32,6 +35,9 @@ impl View {
         if rooms.is_empty() || terms.is_empty() {
             return Ok(Vec::new());
         }
+        let eyes = Eyes::User { user, sees_hidden: false };
+        let mut values = binds![self.app];
+        let seen = eyes.condition(&mut values);
         let kinds = if files { " AND m.kind IN ('file', 'audio', 'video', 'image')" } else { "" };
         let (text, question) = match self.kind {
             EngineKind::Sqlite => {
@@ -39,8 +45,8 @@ impl View {
                 let question = format!("scope : ({}) AND tokens : ({})", scopes.join(" OR "), to_fts5(terms));
                 let text = format!(
                     "SELECT m.room, m.id FROM search s JOIN messages m ON m.number = s.rowid
-                     WHERE search MATCH $1 AND m.app = $2 AND m.room = ANY($3) AND m.gone = 0{kinds}
-                     ORDER BY s.rowid DESC LIMIT $4"
+                     WHERE search MATCH $3 AND m.app = $1 AND m.room = ANY($4) AND m.gone = 0{seen}{kinds}
+                     ORDER BY s.rowid DESC LIMIT $5"
                 );
                 (text, question)
             }
@@ -49,13 +55,14 @@ impl View {
                 let question = format!("({}) & {}", scopes.join(" | "), to_tsquery(terms));
                 let text = format!(
                     "SELECT m.room, m.id FROM search s JOIN messages m ON m.app = s.app AND m.room = s.room AND m.seq = s.seq
-                     WHERE s.tokens @@ $1::text::tsquery AND s.app = $2 AND s.room = ANY($3) AND m.gone = 0{kinds}
-                     ORDER BY m.id DESC LIMIT $4"
+                     WHERE s.tokens @@ $3::text::tsquery AND s.app = $1 AND s.room = ANY($4) AND m.gone = 0{seen}{kinds}
+                     ORDER BY m.id DESC LIMIT $5"
                 );
                 (text, question)
             }
         };
-        let rows = self.session.rows(&text, binds![question, self.app, rooms, limit]).await?;
+        values.extend(binds![question, rooms, limit]);
+        let rows = self.session.rows(&text, values).await?;
         rows.into_iter().map(|mut row| Ok((row.room_id(0)?, row.object_id(1)?))).collect()
     }
 }

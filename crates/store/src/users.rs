@@ -345,6 +345,10 @@ impl Tx {
             "DELETE FROM prefs WHERE app = $1 AND user_id = $2",
             "DELETE FROM devices WHERE app = $1 AND user_id = $2",
             "DELETE FROM mentions WHERE app = $1 AND user_id = $2",
+            "DELETE FROM put_away WHERE app = $1 AND user_id = $2",
+            "DELETE FROM invitations WHERE app = $1 AND invitee = $2",
+            "DELETE FROM invitations WHERE app = $1 AND inviter = $2",
+            "DELETE FROM group_prefs WHERE app = $1 AND grp = $2",
             // A room that is hidden from him stays so if he comes again.
             "DELETE FROM members WHERE app = $1 AND user_id = $2 AND hidden = 0",
             "DELETE FROM group_members WHERE app = $1 AND user_id = $2",

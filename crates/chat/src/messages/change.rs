@@ -2,7 +2,7 @@
 
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::{Kind, Message, Reaction};
-use banter_domain::moderation::Act;
+use banter_domain::moderation::{Act, sees_hidden};
 use banter_domain::record::{Action, Topic};
 use banter_store::{LockedRoom, MessageChange};
 use serde_json::{Map, Value};
@@ -136,12 +136,14 @@ impl Open<'_> {
 
     /// Locks a room, finds a message in it and judges an act on it. The room is judged before the
     /// message is looked for: an outsider learns nothing of what is in it.
-    async fn message_in(&mut self, room: &RoomId, id: ObjectId, act: Act) -> Result<(LockedRoom, Message)> {
+    pub(super) async fn message_in(&mut self, room: &RoomId, id: ObjectId, act: Act) -> Result<(LockedRoom, Message)> {
         let room = self.lock_room(room).await?;
         let found = self.tx.message(&room, id).await?;
         let author = found.as_ref().is_some_and(|found| found.sender.profile.id == self.caller.user());
-        self.judge_on(act, &room, author || found.is_none()).await?;
-        Ok((room, found.ok_or(Error::NoMessage)?))
+        let standing = self.judge_on(act, &room, author || found.is_none()).await?;
+        // What is out of his sight is not there for him.
+        let seen = found.filter(|found| !found.hidden || sees_hidden(self.caller.actor(), standing));
+        Ok((room, seen.ok_or(Error::NoMessage)?))
     }
 
     async fn touched(mut self, room: LockedRoom, id: ObjectId) -> Result<Message> {
@@ -149,7 +151,7 @@ impl Open<'_> {
         self.changed(room, id).await
     }
 
-    async fn changed(mut self, room: LockedRoom, id: ObjectId) -> Result<Message> {
+    pub(super) async fn changed(mut self, room: LockedRoom, id: ObjectId) -> Result<Message> {
         let message = self.tx.message(&room, id).await?.ok_or(Error::NoMessage)?;
         // An API key changes it for who wrote it.
         let by = if self.caller.is_platform() { message.sender.profile.id.clone() } else { self.caller.user() };

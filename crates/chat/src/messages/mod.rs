@@ -3,6 +3,8 @@
 mod batch;
 mod change;
 mod delete;
+mod hide;
+mod put_away;
 mod read;
 mod send;
 
@@ -10,6 +12,9 @@ use banter_domain::id::{ObjectId, UserId};
 use banter_domain::push::Notice;
 pub use batch::{Batch, BatchDone, Para};
 pub use delete::Deleted;
+pub use put_away::PutAwayDone;
+pub(crate) use read::seen_by;
+pub use read::{MessagesOfApp, MessagesPage};
 pub(crate) use send::Speaker;
 use serde_json::{Map, Value};
 

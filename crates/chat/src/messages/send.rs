@@ -105,7 +105,10 @@ impl Open<'_> {
         self.judge_standing(Act::Send, room, (sender, standing), speaker.actor, false).await?;
         let reply = match words.reply {
             None => None,
-            Some(id) => self.tx.message(room, id).await?.map(|quoted| Message { reply: None, ..quoted }),
+            Some(id) => {
+                let quoted = self.tx.message(room, id).await?.filter(|quoted| !quoted.hidden);
+                quoted.map(|quoted| Message { reply: None, ..quoted })
+            }
         };
         // With a message a room that a block made is there for both.
         self.show_to_both(room).await?;
@@ -156,6 +159,7 @@ impl Open<'_> {
             updated_ms: at_ms,
             edited_ms: None,
             batch: new.batch,
+            hidden: false,
         })
     }
 }

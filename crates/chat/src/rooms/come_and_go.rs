@@ -4,13 +4,13 @@ use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::Kind;
 use banter_domain::moderation::{Act, Actor, Facts, Target, may_be_brought, may_change_room, shows_reading};
 use banter_domain::record::Topic;
-use banter_domain::room::{RoomSeen, Standing};
+use banter_domain::room::{Invitation, RoomSeen, Standing};
 use banter_domain::user::UserKind;
 use banter_store::{LockedRoom, NewMessage, Place};
 use serde_json::{Map, json};
 
-use super::new_room_row;
 use super::seen::seen;
+use super::{Way, new_room_row};
 use crate::open::Open;
 use crate::{Caller, Chat, Error, Result};
 
@@ -29,15 +29,22 @@ impl Chat {
         Ok(seen)
     }
 
-    /// The caller brings users into a room (rest.md 3.8). Whoever is in it already stays; whom a
-    /// block keeps from the caller is left out, and nobody is told. Errors: [`Error::NoRoom`],
+    /// The caller brings users into a room, or asks them in (rest.md 3.8). Whoever is in it already
+    /// stays; whom a block keeps from the caller is left out, and nobody is told. Errors: [`Error::NoRoom`],
     /// [`Error::NoUser`], refusals.
-    pub async fn add_members(&self, caller: &Caller, id: &RoomId, users: Vec<UserId>, say: bool) -> Result<RoomSeen> {
+    pub async fn add_members(
+        &self,
+        caller: &Caller,
+        id: &RoomId,
+        users: Vec<UserId>,
+        way: Way,
+        say: bool,
+    ) -> Result<RoomSeen> {
         let mut open = self.begin(caller).await?;
         open.hold_pairs(&users).await?;
         let mut room = open.lock_room(id).await?;
         open.judge(Act::Invite, &room).await?;
-        let brought = open.bring(&mut room, &users).await?;
+        let brought = open.bring(&mut room, &users, way).await?;
         if say && !brought.is_empty() {
             let kind = if brought.len() == 1 { Kind::AddMember } else { Kind::AddMembers };
             open.say(&mut room, kind, &caller.user(), &brought).await?;
@@ -111,9 +118,10 @@ impl Open<'_> {
         Ok(())
     }
 
-    /// Brings users into a room that takes them, and returns who came. Errors: [`Error::NoUser`],
-    /// refusals.
-    pub(crate) async fn bring(&mut self, room: &mut LockedRoom, users: &[UserId]) -> Result<Vec<UserId>> {
+    /// Brings users into a room that takes them, or asks them in, and returns who came. Into a direct room
+    /// nobody is asked (rest.md 3.8), and a user group cannot answer: they come at once. Errors:
+    /// [`Error::NoUser`], refusals.
+    pub(crate) async fn bring(&mut self, room: &mut LockedRoom, users: &[UserId], way: Way) -> Result<Vec<UserId>> {
         let (actor, caller) = (self.caller.actor(), self.caller.user());
         // Held until the end: nobody is brought who is deleted meanwhile. With the caller, since all who
         // are noted at the end must be locked in one order.
@@ -136,7 +144,7 @@ impl Open<'_> {
             let theirs = self.tx.standing(&room.id, user).await?;
             let facts = Facts { actor, room, standing, author: false };
             let stranger = room.kind.pair().is_some_and(|pair| !pair.has(user));
-            may_change_room(facts, stranger)?;
+            may_change_room(facts, stranger, false)?;
             // A user group is kept out as a whole if it holds somebody who is kept apart (L-09).
             let blocked = kept_apart.contains(user)
                 || in_groups.get(user).is_some_and(|people| people.iter().any(|one| kept_apart.contains(one)));
@@ -145,19 +153,27 @@ impl Open<'_> {
                 brought.push(user.clone());
             }
         }
-        for user in &brought {
+        let (asked, came): (Vec<UserId>, Vec<UserId>) =
+            brought.into_iter().partition(|user| way == Way::Asked && !room.kind.is_direct() && !groups.contains(user));
+        for user in &came {
             self.tx.insert_member(room, user, Place::default(), self.now_ms).await?;
             self.note(user);
             self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(user), None).await?;
         }
-        Ok(brought)
+        for invitee in asked {
+            let asked = Invitation { invitee, inviter: caller.clone() };
+            self.tx.put_invitation(room, &asked, self.now_ms).await?;
+            self.event(Topic::Invited, Some((&room.id, room.last_seq)), Some(&asked.invitee), None).await?;
+        }
+        Ok(came)
     }
 
     /// The caller comes into a room he may join.
     pub(super) async fn come_in(&mut self, room: &mut LockedRoom, standing: Standing, say: bool) -> Result<()> {
         let (actor, caller) = (self.caller.actor(), self.caller.user());
         let stranger = room.kind.pair().is_some_and(|pair| !pair.has(&caller));
-        may_change_room(Facts { actor, room, standing, author: false }, stranger)?;
+        let asked = self.tx.invitation(&room.id, &caller).await?.is_some();
+        may_change_room(Facts { actor, room, standing, author: false }, stranger, asked)?;
         self.tx.insert_member(room, &caller, Place::default(), self.now_ms).await?;
         self.note(&caller);
         self.event(Topic::Joined, Some((&room.id, room.last_seq)), Some(&caller), None).await?;

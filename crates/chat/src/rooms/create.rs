@@ -8,7 +8,7 @@ use banter_domain::room::{Room, RoomKind, RoomSeen, Standing};
 use banter_store::{LockedRoom, Place};
 
 use super::seen::seen;
-use super::{NewKind, NewRoom, new_room_row};
+use super::{NewKind, NewRoom, Way, new_room_row};
 use crate::kept::Shown;
 use crate::open::Open;
 use crate::{Caller, Chat, Error, Result};
@@ -34,7 +34,7 @@ impl Chat {
             open.seat(&room, &caller.user()).await?;
             members
         } else {
-            open.bring(&mut room, &members).await?
+            open.bring(&mut room, &members, Way::Brought).await?
         };
         open.welcome(&mut room, brought, new.system_message).await?;
         let seen = seen(&mut open.tx, &room, caller.viewer().as_ref()).await?;
@@ -198,7 +198,7 @@ impl Open<'_> {
         }
         self.tx.insert_member(&room, &caller, Place::default(), self.now_ms).await?;
         let others: Vec<UserId> = new.members.iter().filter(|user| **user != caller).cloned().collect();
-        let brought = self.bring(&mut room, &others).await?;
+        let brought = self.bring(&mut room, &others, new.way).await?;
         self.welcome(&mut room, brought, new.system_message).await?;
         Ok(room)
     }

@@ -7,7 +7,7 @@ use banter_domain::record::{Action, Topic};
 use banter_domain::room::{ReadMark, RoomSeen};
 use serde_json::{Value, json};
 
-use super::seen::seen;
+use super::seen::{eyes, seen};
 use super::{Property, Reading};
 use crate::{Caller, Chat, Error, Result};
 
@@ -70,7 +70,7 @@ impl Chat {
         let mark = match message {
             None => {
                 // All there is; deleted messages among it do not matter.
-                let last = open.tx.last_messages(std::slice::from_ref(&*room)).await?.remove(id);
+                let last = open.tx.last_seen(&room, eyes(&user, standing)).await?;
                 ReadMark { count: room.last_count, message: last.map(|last| last.id) }
             }
             Some(message) => {

@@ -2,13 +2,15 @@
 
 mod come_and_go;
 mod create;
+mod find;
+mod invitations;
 mod list;
 mod members;
 mod seen;
 mod update;
 
 pub(crate) use list::{OwnRooms, sort};
-pub(crate) use seen::{known, readable, seen};
+pub(crate) use seen::{eyes, known, readable, seen};
 
 use banter_domain::filter::Filter;
 use banter_domain::id::{ObjectId, RoomId, UserId};
@@ -24,6 +26,16 @@ pub enum NewKind {
     Group,
     /// As a group.
     Custom,
+}
+
+/// How somebody is brought into a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Way {
+    /// He is in it at once.
+    #[default]
+    Brought,
+    /// He is asked, and comes when he accepts.
+    Asked,
 }
 
 /// A room to be made.
@@ -51,6 +63,8 @@ pub struct NewRoom {
     pub owner: Option<UserId>,
     /// Who is in it besides.
     pub members: Vec<UserId>,
+    /// How those others come in; only into a group they can be asked.
+    pub way: Way,
     /// Say in the room who came.
     pub system_message: bool,
 }

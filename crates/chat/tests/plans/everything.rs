@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use banter_chat::{
-    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, Grant, MAX_DEVICES, MessagesQuery, NewKind, NewRoom, Options,
-    Para, Property, Reach, RoomChange, RoomsQuery, SearchFor, SearchQuery, Telling, TimeField, Who, Words,
+    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, Grant, MAX_DEVICES, MessagesOfApp, MessagesQuery, NewKind,
+    NewRoom, Options, Para, Property, Reach, RoomChange, RoomsQuery, SearchFor, SearchQuery, Telling, TimeField, Way,
+    Who, Words,
 };
 use banter_domain::filter::Filter;
 use banter_domain::id::{AppId, RoomId, UserId};
 use banter_domain::push::{DeviceKind, DeviceToken, Note, Service};
 use banter_domain::record::Action;
 use banter_domain::relation::ListQuery;
+use banter_domain::sticker::StickerSet;
 use banter_domain::user::UserChange;
 use banter_store::Store;
 use banter_store::sql::Engine;
@@ -65,7 +67,7 @@ async fn rooms(chat: &Chat, platform: &Caller, ann: &Caller) {
     chat.create_room(platform, den).await.expect("a room");
     let direct = NewRoom { kind: Some(NewKind::Direct), members: vec![user("bob")], ..NewRoom::default() };
     chat.open_room(ann, direct).await.expect("a room");
-    chat.add_members(ann, &room("den"), vec![user("cat")], true).await.expect("in");
+    chat.add_members(ann, &room("den"), vec![user("cat")], Way::Brought, true).await.expect("in");
     chat.set_property(ann, &room("den"), &user("cat"), Property::Manager(true)).await.expect("set");
     chat.set_property(ann, &room("den"), &user("cat"), Property::Custom("level".to_owned(), json!(3)))
         .await
@@ -76,6 +78,15 @@ async fn rooms(chat: &Chat, platform: &Caller, ann: &Caller) {
     let query = RoomsQuery { unread_first: true, updated_after_ms: Some(0), ..RoomsQuery::default() };
     chat.rooms(ann, query).await.expect("rooms");
     chat.room(ann, &room("den")).await.expect("a room");
+    chat.add_members(ann, &room("den"), vec![user("cat"), user("dan")], Way::Asked, false).await.expect("asked");
+    chat.my_invitations(ann, 0, 10).await.expect("invitations");
+    chat.invitations_into(ann, &room("den"), 0, 10).await.expect("invitations");
+    chat.invitation(ann.app.number, &room("den"), &user("cat")).await.expect("an answer").expect("he is asked");
+    chat.cancel_invitations(ann, &room("den"), vec![user("cat")], true).await.expect("taken back");
+    chat.decline_invitation(ann, &room("den")).await.expect("nothing to decline");
+    assert!(chat.room_exists(ann, &room("den")).await.expect("an answer"));
+    chat.room_ids(ann, 0, Some(10)).await.expect("ids");
+    chat.rooms_left(ann, 0, 10).await.expect("rooms");
 }
 
 async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller) {
@@ -106,6 +117,26 @@ async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller)
     let what = vec![Messages, Files, RoomName, RoomMember, RoomTags, RoomPrefTags, RoomPrefFolder];
     let query = SearchQuery { keyword: "hul".to_owned(), what, room: None, tags: Vec::new(), limit: 10 };
     chat.search(ann, query).await.expect("found");
+    chat.count_messages(ann, &den, None).await.expect("a count");
+    chat.count_messages(ann, &den, Some(1)).await.expect("a count");
+    chat.messages_around(ann, &den, second, (5, 5)).await.expect("messages");
+    chat.pinned_messages(ann, &den).await.expect("messages");
+    chat.recent_messages(ann, 10).await.expect("messages");
+    chat.messages_of_app(platform, MessagesOfApp::Batch(first.to_string()), 0, 10).await.expect("messages");
+    chat.messages_of_app(platform, MessagesOfApp::Between(0, 1_800_000_000_000), 0, 10).await.expect("messages");
+    chat.put_away(ann, &den, &[second]).await.expect("put away");
+    let query = MessagesQuery { anchor: Some(Anchor::Before(second)), ascending: false, limit: 20, after_time: None };
+    assert_eq!(chat.messages(ann, &den, query).await.expect("messages").put_away, [second]);
+    chat.messages_put_away(ann, &den, 0, 10).await.expect("messages");
+    chat.hide(ann, second, true).await.expect("hidden");
+    chat.hide(ann, second, false).await.expect("shown");
+    chat.hide_by_sender(ann, &den, &user("bob"), true).await.expect("hidden");
+    chat.put_all_away(as_bob, &den).await.expect("put away");
+    chat.count_messages(as_bob, &den, None).await.expect("a count");
+    let listeners = [user("ann"), user("bob")];
+    let seen = chat.room(ann, &den).await.expect("a room").room;
+    let above = chat.superusers_among(ann.app.number, &seen, &listeners).await.expect("an answer");
+    assert_eq!(above, [user("ann")]);
     chat.recall(ann, &den, first, (None, false)).await.expect("recalled");
     chat.delete_message(ann, &den, second).await.expect("deleted");
     chat.delete_all_messages(platform, &den).await.expect("deleted");
@@ -196,7 +227,17 @@ async fn the_rest(chat: &Chat, platform: &Caller, ann: &Caller) {
     chat.account(ann).await.expect("an account");
     chat.groups(platform, 5).await.expect("groups");
     chat.badge(ann, &[]).await.expect("a badge");
-    chat.badges_by_tags(ann, None).await.expect("badges");
+    chat.badges_by_tags(ann, None, None).await.expect("badges");
+    chat.badges_by_tags(ann, None, Some(1_700_000_000_001)).await.expect("badges");
+    chat.badges_of_tokens(&ann.app, &["token-ann".to_owned()]).await.expect("badges");
+    let pref = json!({"tags": ["t"]}).as_object().cloned().expect("an object");
+    chat.change_group_pref(platform, &room("den"), &user("grp"), pref).await.expect("kept");
+    chat.group_prefs(platform, &user("grp")).await.expect("preferences");
+    let value = json!({"name": "Set"}).as_object().cloned().expect("an object");
+    let set = StickerSet { id: "set".to_owned(), place: 1, value, updated_ms: 0 };
+    chat.save_stickers(platform, set).await.expect("saved");
+    chat.stickers(platform.app.number).await.expect("sets");
+    chat.delete_stickers(platform, "set").await.expect("deleted");
     let keys = json!({"censorship": {"keywords": ["foo"]}}).as_object().cloned().expect("an object");
     chat.set_config(platform, keys).await.expect("set");
     chat.config(ann).await.expect("a configuration");

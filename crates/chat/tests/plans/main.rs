@@ -14,7 +14,7 @@ use banter_store::sql::{Cell, Engine};
 use recorder::{Asked, Recorder};
 
 /// Tables that grow with the app: none may be read from end to end.
-const GROWING: [&str; 15] = [
+const GROWING: [&str; 18] = [
     "users",
     "group_members",
     "tokens",
@@ -30,10 +30,13 @@ const GROWING: [&str; 15] = [
     "audit",
     "tallies",
     "events",
+    "invitations",
+    "put_away",
+    "group_prefs",
 ];
 
 /// What the statements call them.
-const ALIASES: [(&str, &str); 13] = [
+const ALIASES: [(&str, &str); 17] = [
     ("u", "users"),
     ("e", "users"),
     ("g", "group_members"),
@@ -47,6 +50,10 @@ const ALIASES: [(&str, &str); 13] = [
     ("l", "relations"),
     ("b", "relations"),
     ("o", "relations"),
+    ("i", "invitations"),
+    ("v", "users"),
+    ("c", "members"),
+    ("p", "put_away"),
 ];
 
 /// Questions that are about all of something, by what they begin with: figures for the operator.

@@ -31,6 +31,8 @@ pub enum Act {
     ReadMessages,
     /// Find rooms and messages among one's own rooms.
     Search,
+    /// Ask whether there is a room of some id.
+    FindRoom,
     /// Change what a room is called and shows.
     UpdateRoom,
     /// Freeze or thaw a room.
@@ -39,8 +41,10 @@ pub enum Act {
     Appoint,
     /// Delete a room with everything in it.
     DeleteRoom,
-    /// Bring others into a room.
+    /// Bring others into a room, or ask them in.
     Invite,
+    /// Take an invitation back.
+    Uninvite,
     /// Come into a room.
     Join,
     /// Leave a room.
@@ -61,6 +65,10 @@ pub enum Act {
     Recall,
     /// Delete a message for everybody.
     DeleteMessages,
+    /// Delete messages for oneself alone.
+    PutAway,
+    /// Take messages out of the members' sight, or put them back.
+    Hide,
     /// Pin or unpin a message.
     Pin,
     /// React to a message, or take a reaction back.
@@ -101,7 +109,7 @@ pub enum Needs {
     Owner,
     /// A member who wrote the message.
     Author,
-    /// A member who wrote the message, or owner or manager.
+    /// A member who wrote the message or made the invitation, or owner or manager.
     AuthorOrSuperuser,
     /// Only the platform.
     Platform,
@@ -122,7 +130,7 @@ pub struct Terms {
 
 impl Act {
     /// All acts, for tables and tests.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 37] = [
         Self::Look,
         Self::Operate,
         Self::MindOwn,
@@ -137,11 +145,13 @@ impl Act {
         Self::ReadRoom,
         Self::ReadMessages,
         Self::Search,
+        Self::FindRoom,
         Self::UpdateRoom,
         Self::Freeze,
         Self::Appoint,
         Self::DeleteRoom,
         Self::Invite,
+        Self::Uninvite,
         Self::Join,
         Self::Leave,
         Self::Remove,
@@ -152,6 +162,8 @@ impl Act {
         Self::Edit,
         Self::Recall,
         Self::DeleteMessages,
+        Self::PutAway,
+        Self::Hide,
         Self::Pin,
         Self::React,
         Self::MarkRead,
@@ -163,7 +175,9 @@ impl Act {
     pub const fn terms(self) -> Terms {
         use Frozen::{Passes, Stops, StopsMembers};
         let (ban, block, frozen, needs) = match self {
-            Self::Look | Self::MindOwn | Self::ListBlocks | Self::Search => (false, false, Passes, Needs::Nothing),
+            Self::Look | Self::MindOwn | Self::ListBlocks | Self::Search | Self::FindRoom => {
+                (false, false, Passes, Needs::Nothing)
+            }
             Self::Block | Self::Unblock | Self::CreateRoom | Self::OpenRoom | Self::SendBatch => {
                 (false, false, Passes, Needs::Nothing)
             }
@@ -177,14 +191,15 @@ impl Act {
             Self::Appoint => (true, true, Passes, Needs::Superuser),
             Self::DeleteRoom => (true, true, Passes, Needs::Owner),
             Self::Invite => (true, true, Stops, Needs::Insider),
+            Self::Uninvite => (true, false, Passes, Needs::AuthorOrSuperuser),
             Self::Join => (true, false, Stops, Needs::Nothing),
-            Self::Leave | Self::MarkRead => (false, false, Passes, Needs::Member),
+            Self::Leave | Self::MarkRead | Self::PutAway => (false, false, Passes, Needs::Member),
             Self::SetOwnProperty => (true, true, StopsMembers, Needs::Member),
             Self::SetOthersProperty => (true, true, Passes, Needs::Superuser),
             Self::Send | Self::React | Self::Type => (true, true, Stops, Needs::Member),
             Self::Edit => (true, true, Stops, Needs::Author),
             Self::Recall => (true, false, Passes, Needs::AuthorOrSuperuser),
-            Self::DeleteMessages | Self::Pin => (true, true, Passes, Needs::Superuser),
+            Self::DeleteMessages | Self::Hide | Self::Pin => (true, true, Passes, Needs::Superuser),
         };
         Terms { ban, block, frozen, needs }
     }

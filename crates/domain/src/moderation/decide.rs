@@ -106,11 +106,12 @@ pub fn may_be_brought(facts: Facts<'_>, target: Target) -> Result<bool, Denied> 
 }
 
 /// May somebody come in, or be brought in, while the room is closed? And is there room for a
-/// third in a direct one? `stranger`: not one of a direct room's two.
-pub fn may_change_room(facts: Facts<'_>, stranger: bool) -> Result<(), Denied> {
+/// third in a direct one? `stranger`: not one of a direct room's two. `asked`: somebody who might
+/// bring him has invited him, so that the room is open to him.
+pub fn may_change_room(facts: Facts<'_>, stranger: bool, asked: bool) -> Result<(), Denied> {
     if stranger && facts.room.kind.is_direct() {
         Err(if facts.standing.blocked { Denied::Blocked } else { Denied::DirectRoom })
-    } else if facts.room.closed && facts.actor == Actor::User && !facts.standing.is_superuser() {
+    } else if facts.room.closed && facts.actor == Actor::User && !facts.standing.is_superuser() && !asked {
         Err(Denied::Closed)
     } else {
         Ok(())
@@ -129,6 +130,12 @@ pub fn shows_reading(standing: Standing) -> bool {
 #[must_use]
 pub fn hears(standing: Standing) -> bool {
     standing.member && !standing.hidden
+}
+
+/// Does somebody who stands so see what was taken out of the members' sight?
+#[must_use]
+pub fn sees_hidden(actor: Actor, standing: Standing) -> bool {
+    actor == Actor::Platform || standing.is_superuser()
 }
 
 /// May somebody who stands so know of the room at all?

@@ -10,6 +10,8 @@ mod denied;
 mod notify;
 
 pub use act::{Act, Frozen, Needs, Terms};
-pub use decide::{Actor, Facts, Target, decide, hears, may_be_brought, may_change_room, may_hear_room, shows_reading};
+pub use decide::{
+    Actor, Facts, Target, decide, hears, may_be_brought, may_change_room, may_hear_room, sees_hidden, shows_reading,
+};
 pub use denied::Denied;
 pub use notify::{Awaited, may_notify};

@@ -152,6 +152,7 @@ fn r07_a_block_stops_what_reaches_the_other_and_nothing_else() {
         Act::Type,
         Act::Edit,
         Act::DeleteMessages,
+        Act::Hide,
         Act::Pin,
         Act::React,
     ];
@@ -201,12 +202,12 @@ fn r07_r13_what_one_reads_shows_unless_a_ban_or_block_stands_between() {
 #[test]
 fn r08_a_direct_room_takes_no_third_whoever_asks() {
     for moment in moments() {
-        let asked = may_change_room(moment.facts(), true);
+        let asked = may_change_room(moment.facts(), true, false);
         if moment.room.kind.is_direct() {
             let expected = if moment.standing.blocked { Denied::Blocked } else { Denied::DirectRoom };
             assert_eq!(asked, Err(expected), "{moment:?}");
         } else {
-            assert_eq!(asked, may_change_room(moment.facts(), false), "elsewhere nobody is a stranger");
+            assert_eq!(asked, may_change_room(moment.facts(), false, false), "elsewhere nobody is a stranger");
         }
     }
 }
@@ -216,7 +217,8 @@ fn a_closed_room_takes_whom_superusers_and_the_platform_bring() {
     for moment in moments() {
         let open = moment.actor != Actor::User || moment.standing.is_superuser() || !moment.room.closed;
         let expected = if open { Ok(()) } else { Err(Denied::Closed) };
-        assert_eq!(may_change_room(moment.facts(), false), expected, "{moment:?}");
+        assert_eq!(may_change_room(moment.facts(), false, false), expected, "{moment:?}");
+        assert_eq!(may_change_room(moment.facts(), false, true), Ok(()), "whoever is asked in may come: {moment:?}");
     }
 }
 
@@ -288,7 +290,9 @@ fn r13_a_banned_user_reads_leaves_and_minds_his_own_and_no_more() {
         Act::ReadRoom,
         Act::ReadMessages,
         Act::Search,
+        Act::FindRoom,
         Act::Leave,
+        Act::PutAway,
         // Each of its messages is judged as one that is sent.
         Act::SendBatch,
         Act::MarkRead,

@@ -8,7 +8,7 @@ use crate::moments::*;
 /// Who may do what where nothing stands against him. `+` may, `m` is told that he is not a member,
 /// `p` that he is not permitted. In an owned group: a stranger, a member, a manager, the owner, an
 /// owner who is not a member. In a group without owner, and in a direct room: a stranger, a member.
-const RIGHTS: [(Act, &str, &str, &str); 33] = [
+const RIGHTS: [(Act, &str, &str, &str); 37] = [
     (Act::Look, "+++++", "++", "++"),
     (Act::Operate, "ppppp", "pp", "pp"),
     (Act::MindOwn, "+++++", "++", "++"),
@@ -23,11 +23,13 @@ const RIGHTS: [(Act, &str, &str, &str); 33] = [
     (Act::ReadRoom, "m++++", "m+", "m+"),
     (Act::ReadMessages, "m++++", "m+", "m+"),
     (Act::Search, "+++++", "++", "++"),
+    (Act::FindRoom, "+++++", "++", "++"),
     (Act::UpdateRoom, "pp+++", "p+", "p+"),
     (Act::Freeze, "pp+++", "pp", "pp"),
     (Act::Appoint, "pp+++", "pp", "pp"),
     (Act::DeleteRoom, "ppp++", "pp", "pp"),
     (Act::Invite, "m++++", "m+", "m+"),
+    (Act::Uninvite, "mp+++", "mp", "mp"),
     (Act::Join, "+++++", "++", "++"),
     (Act::Leave, "m+++m", "m+", "m+"),
     (Act::Remove, "pp+++", "pp", "pp"),
@@ -38,6 +40,8 @@ const RIGHTS: [(Act, &str, &str, &str); 33] = [
     (Act::Edit, "mpppp", "mp", "mp"),
     (Act::Recall, "mp+++", "mp", "mp"),
     (Act::DeleteMessages, "pp+++", "pp", "pp"),
+    (Act::PutAway, "m+++m", "m+", "m+"),
+    (Act::Hide, "pp+++", "pp", "pp"),
     (Act::Pin, "pp+++", "pp", "pp"),
     (Act::React, "m+++m", "m+", "m+"),
     (Act::MarkRead, "m+++m", "m+", "m+"),
@@ -57,8 +61,8 @@ fn roles_have_these_rights_and_no_others() {
     for (act, of_owned, of_ownerless, of_direct) in RIGHTS {
         let told = |room: &Room, (role, member): (Option<Role>, bool)| {
             let moment = at_peace(room.clone(), role, member);
-            if [Act::Edit, Act::Recall].contains(&act) && (member || role == Some(Role::Owner)) {
-                // Whoever is in the room changes and takes back what he wrote himself.
+            if [Act::Edit, Act::Recall, Act::Uninvite].contains(&act) && (member || role == Some(Role::Owner)) {
+                // Whoever is in the room changes and takes back what is his own.
                 assert_eq!(moment.with(|other| other.author = true).decide(act), Ok(()), "{act:?} {role:?}");
             }
             match moment.decide(act) {

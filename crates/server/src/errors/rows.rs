@@ -41,6 +41,8 @@ rows! {
     PLATFORM_ONLY = 403, "Forbidden", "PERMISSION_DENIED", "Platform API permission required";
     /// A user writes the configuration.
     CONFIG_ADMIN_ONLY = 403, "Permission denied", "INSUFFICIENT_PERMISSIONS", "Only platform admin can manage runtime config";
+    /// A token is asked for with the client key alone, and the sandbox is off.
+    SANDBOX_OFF = 403, "Forbidden", "SANDBOX_OFF", "Tokens are issued with an API key; the sandbox is turned off";
     /// The configuration is read for a user who does not exist.
     CONFIG_NOT_READABLE = 403, "Permission denied", "INSUFFICIENT_PERMISSIONS", "Only authorized users can view runtime config";
 
@@ -81,8 +83,6 @@ rows! {
     MISSING_CLIENTS_OR_PAYLOAD = 400, "Bad Request", "MISSING_PARAMETER", "clients and payload are required";
     /// A limit of the server would be passed.
     LIMIT_EXCEEDED = 400, "Bad Request", "LIMIT_EXCEEDED", "{}";
-    /// Invitations are not there yet (rest.md 3.8).
-    INVITATIONS_UNAVAILABLE = 400, "Bad Request", "INVITATIONS_UNAVAILABLE", "Invitations that must be accepted are not available";
 
     // Users, tokens, groups.
     /// No such user.
@@ -161,6 +161,8 @@ rows! {
     REMOVE_SUPERUSER_ONLY = 403, "Permission denied", "INSUFFICIENT_PERMISSIONS", "Only room owner, manager, or platform admin can remove members";
     /// Somebody who may not be brought in by this caller.
     INVITE_DENIED = 403, "Permission denied", "INSUFFICIENT_PERMISSIONS", "You do not have permission to add this member";
+    /// Somebody else's invitation taken back by others than the superusers.
+    UNINVITE_DENIED = 403, "Permission denied", "INSUFFICIENT_PERMISSIONS", "Only room owner, manager, platform admin, or who invited can cancel an invitation";
     /// The room takes nobody in.
     ROOM_CLOSED = 403, "Permission denied", "ROOM_CLOSED", "This room takes no new members";
     /// A third person at the door of a direct room.
@@ -181,6 +183,8 @@ rows! {
     DELETE_MESSAGE_SUPERUSER_ONLY = 403, "Permission denied", "INSUFFICIENT_PERMISSION", "Only platform admin, room owner or room manager can delete messages";
     /// A message pinned by others than the superusers; as deletion.
     PIN_SUPERUSER_ONLY = 403, "Permission denied", "INSUFFICIENT_PERMISSION", "Only platform admin, room owner or room manager can pin messages";
+    /// A message hidden by others than the superusers; as deletion.
+    HIDE_SUPERUSER_ONLY = 403, "Permission denied", "INSUFFICIENT_PERMISSION", "Only platform admin, room owner or room manager can hide messages";
     /// A message changed by somebody else.
     AUTHOR_ONLY = 403, "Permission denied", "INSUFFICIENT_PERMISSIONS", "Only the author of a message may change it";
     /// A search for nothing known.
@@ -191,6 +195,12 @@ rows! {
     INVALID_CONFIG_FORMAT = 400, "Invalid request format", "INVALID_CONFIG_FORMAT", "Config format is invalid or malformed";
     /// No such configuration key.
     CONFIG_NOT_FOUND = 404, "Config not found", "CONFIG_NOT_FOUND", "The specified config key does not exist";
+
+    // Stickers and what user groups keep.
+    /// No such set of stickers, or no such picture.
+    STICKERS_NOT_FOUND = 404, "Sticker not found", "STICKER_NOT_FOUND", "The specified sticker does not exist";
+    /// No such user group, or the caller is not in it.
+    GROUP_NOT_FOUND = 404, "Group not found", "GROUP_NOT_FOUND", "The specified user group does not exist";
 
     // The rest.
     /// An act the caller has not the role for, where no page has a text.

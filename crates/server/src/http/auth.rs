@@ -60,24 +60,43 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Finds out who calls a route. `None`: the route is public.
+/// The user's token as a request shows it.
+pub(super) fn token_shown(headers: &HeaderMap) -> Option<&str> {
+    Shown::of(headers).token
+}
+
+/// Whose key came with a request, and who asks.
+#[derive(Default)]
+pub(crate) struct Asking {
+    /// `None`: the route is public.
+    pub(crate) app: Option<Arc<App>>,
+    /// `None`: the route is public, or the client key came alone.
+    pub(crate) caller: Option<Caller>,
+}
+
+/// Finds out who calls a route.
 pub(crate) async fn caller(
     edge: &Edge,
     route: &Route,
     headers: &HeaderMap,
     connection: &Connection,
-) -> Result<Option<Caller>, ApiError> {
+) -> Result<Asking, ApiError> {
     if route.auth == Auth::Public {
-        return Ok(None);
+        return Ok(Asking::default());
     }
     let shown = Shown::of(headers);
     let (app, who) = match (shown.api_key, route.auth) {
         (Some(key), _) => platform(edge, route, key, shown.client_id).await?,
         (None, Auth::ApiKey) => return Err(not_the_platform(edge, route, &shown).await?),
+        (None, Auth::ClientKey) => {
+            let key = shown.client_key.ok_or(rows::MISSING_CLIENT_KEY)?;
+            let app = edge.chat.app_of_client_key(key).await?.ok_or(rows::INVALID_CLIENT_KEY)?;
+            return Ok(Asking { app: Some(app), caller: None });
+        }
         (None, Auth::Client | Auth::Either | Auth::Public) => user(edge, &shown).await?,
     };
     let address = address(edge, headers, connection);
-    Ok(Some(Caller { app, who, address: Some(address) }))
+    Ok(Asking { app: Some(app.clone()), caller: Some(Caller { app, who, address: Some(address) }) })
 }
 
 async fn platform(edge: &Edge, route: &Route, key: &str, client_id: Option<&str>) -> Result<(Arc<App>, Who), ApiError> {

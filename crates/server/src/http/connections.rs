@@ -105,6 +105,8 @@ pub(crate) struct Connection {
     speaking: AtomicBool,
     /// Does the peer not take what is written?
     stuck: AtomicBool,
+    /// How many bytes the peer's side has taken.
+    written: AtomicU64,
     http2: AtomicBool,
     too_slow: AtomicBool,
     /// It is to end at once.
@@ -127,6 +129,7 @@ impl Connection {
             waiting_ms: AtomicU64::new(0),
             speaking: no(),
             stuck: no(),
+            written: AtomicU64::new(0),
             http2: no(),
             too_slow: no(),
             cut: no(),
@@ -176,8 +179,15 @@ impl Connection {
         self.speaking.store(true, Ordering::Relaxed);
     }
 
-    /// Bytes went out, or could not.
-    pub(crate) fn wrote(&self, taken: bool) {
+    /// How many bytes went out so far.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// So many bytes went out; `None`: none could.
+    pub(crate) fn wrote(&self, bytes: Option<usize>) {
+        let taken = bytes.is_some();
+        self.written.fetch_add(bytes.unwrap_or(0) as u64, Ordering::Relaxed);
         if taken == self.stuck.load(Ordering::Relaxed) {
             self.stuck.store(!taken, Ordering::Relaxed);
             self.waits_from((self.all.senses.elapsed)());
@@ -307,9 +317,9 @@ mod tests {
         assert_eq!(left(100), Some(10), "a request is being answered");
         drop(in_hand);
         assert_eq!((left(105), connection.is_owed_a_word()), (Some(5), false));
-        connection.wrote(false);
+        connection.wrote(None);
         assert_eq!((left(200), left(205)), (Some(5), None), "the client takes nothing of its answer");
-        connection.wrote(true);
+        connection.wrote(Some(1));
         assert_eq!((left(210), left(215), connection.is_owed_a_word()), (Some(5), None, false));
         drop(connection.heard(Version::HTTP_2));
         assert_eq!(left(500), Some(10));

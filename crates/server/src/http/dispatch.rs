@@ -41,7 +41,9 @@ pub(crate) async fn dispatch(
     if sockets::is_for_sockets(request.uri().path())
         && let Some(sockets) = edge.sockets.get().filter(|_| request.method() != Method::OPTIONS)
     {
-        return Ok(sockets.answer(&connection, request).await);
+        // What a client asks waits until there is something to tell: the library's own pings end it.
+        let patience = if request.method() == Method::POST { edge.settings.body_timeout } else { Duration::MAX };
+        return Ok(sockets.answer(&connection, patience, request).await);
     }
     let begun = (edge.senses.elapsed)();
     let request_id = request_id(&edge, request.headers());
@@ -141,13 +143,18 @@ async fn routed(
     let params: Option<Vec<String>> = params.into_iter().map(decoded).collect();
     let mut app = None;
     let inbound = async {
-        let caller = auth::caller(edge, route, &parts.headers, connection).await?;
-        app = caller.as_ref().map(|caller| caller.app.clone());
+        let asking = auth::caller(edge, route, &parts.headers, connection).await?;
+        app = asking.app.clone();
         let body_limit = match route.body_size {
             BodySize::Plain => edge.settings.body_limit,
             BodySize::Message => edge.settings.message_body_limit,
         };
-        Ok::<_, ApiError>(Inbound { caller, params: params.ok_or(rows::INVALID_ID)?, body_limit })
+        Ok::<_, ApiError>(Inbound {
+            caller: asking.caller,
+            app: asking.app,
+            params: params.ok_or(rows::INVALID_ID)?,
+            body_limit,
+        })
     };
     let inbound = inbound.await;
     let body = if inbound.is_err() || route.body.is_none() {

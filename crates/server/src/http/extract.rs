@@ -8,10 +8,13 @@ mod body;
 mod form;
 mod query;
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::IF_NONE_MATCH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
+use banter_chat::App;
 use banter_domain::id::{ObjectId, RoomId, UserId};
 
 pub use body::{AnyBody, Body, has_nul};
@@ -26,8 +29,10 @@ use crate::errors::{ApiError, rows};
 /// What the dispatcher found out before the handler runs.
 #[derive(Clone)]
 pub(crate) struct Inbound {
-    /// Who asks; `None` on public routes, and once taken.
+    /// Who asks; `None` on public routes, where a client key came alone, and once taken.
     pub(crate) caller: Option<banter_chat::Caller>,
+    /// Whose key came with the request; `None` on public routes.
+    pub(crate) app: Option<Arc<App>>,
     /// The path's parameters in order, decoded.
     pub(crate) params: Vec<String>,
     /// The largest body this route takes, bytes.
@@ -44,6 +49,40 @@ impl FromRequestParts<Edge> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
         let caller = parts.extensions.get_mut::<Inbound>().and_then(|inbound| inbound.caller.take());
         caller.map(Self).ok_or_else(|| ApiError::Fault("a handler on a public route asks who calls".to_owned()))
+    }
+}
+
+/// The app whose key came with a request: on routes that a client key alone opens ([`super::routes::Auth::ClientKey`]).
+pub struct AppKey(pub Arc<App>);
+
+impl FromRequestParts<Edge> for AppKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
+        let app = parts.extensions.get::<Inbound>().and_then(|inbound| inbound.app.clone());
+        app.map(Self).ok_or_else(|| ApiError::Fault("a handler on a public route asks for an app".to_owned()))
+    }
+}
+
+/// Who asks on such a route: the platform, if its API key came; with a client key alone nobody.
+pub struct MaybeCaller(pub Option<banter_chat::Caller>);
+
+impl FromRequestParts<Edge> for MaybeCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
+        Ok(Self(parts.extensions.get_mut::<Inbound>().and_then(|inbound| inbound.caller.take())))
+    }
+}
+
+/// The user's token as the request shows it, whether it is good or not.
+pub struct Token(pub Option<String>);
+
+impl FromRequestParts<Edge> for Token {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
+        Ok(Self(super::auth::token_shown(&parts.headers).map(str::to_owned)))
     }
 }
 
@@ -109,6 +148,12 @@ single!(String, UserId, RoomId, ObjectId);
 impl<A: Part, B: Part> FromPath for (A, B) {
     fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError> {
         Ok((next(params)?, next(params)?))
+    }
+}
+
+impl<A: Part, B: Part, C: Part> FromPath for (A, B, C) {
+    fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError> {
+        Ok((next(params)?, next(params)?, next(params)?))
     }
 }
 

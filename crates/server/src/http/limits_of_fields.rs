@@ -66,6 +66,14 @@ pub const BATCH_WORK: usize = 64 * 1024 * 1024;
 pub const FILLS: usize = 100;
 /// The keyword of a search, characters.
 pub const KEYWORD: usize = 4_096;
+/// Messages one deletes for oneself in one call.
+pub const PUT_AWAY: usize = 1_000;
+/// Messages of a look at the newest of all rooms.
+pub const RECENT: usize = 100;
+/// Tokens whose badges are asked for in one call.
+pub const TOKENS: usize = 100;
+/// Pictures of a set of stickers.
+pub const STICKERS: usize = 1_000;
 /// Entries of a page, where an endpoint's page names no limit of its own.
 pub const PAGE: usize = 1_000;
 

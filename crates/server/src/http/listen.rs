@@ -208,6 +208,14 @@ impl Drop for Wire {
     }
 }
 
+/// How much of what was written was taken. `None`: nothing could be.
+fn taken(written: &Poll<io::Result<usize>>) -> Option<usize> {
+    match written {
+        Poll::Ready(done) => Some(done.as_ref().copied().unwrap_or(0)),
+        Poll::Pending => None,
+    }
+}
+
 fn cut() -> io::Error {
     io::Error::from(io::ErrorKind::ConnectionReset)
 }
@@ -232,7 +240,7 @@ impl AsyncWrite for Wire {
             return Poll::Ready(Err(cut()));
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.connection.wrote(written.is_ready());
+        self.connection.wrote(taken(&written));
         written
     }
 
@@ -245,7 +253,7 @@ impl AsyncWrite for Wire {
             return Poll::Ready(Err(cut()));
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.connection.wrote(written.is_ready());
+        self.connection.wrote(taken(&written));
         written
     }
 

@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::Edge;
 use super::answer::Answer;
-use super::extract::{Body, Caller, DeviceName, Path, Query};
+use super::extract::{Body, Caller, DeviceName, Path, Query, Token};
 use super::limits_of_fields as limits;
 use super::routes::{Kind, Param, Route, Shape};
+use super::users::tokens::{record_shape, record_shown};
 use super::users::{change_of, show};
 use super::view::sample;
 use super::view::user::FullUser;
@@ -28,6 +29,10 @@ pub fn routes() -> Vec<Route> {
             .param(Param::path("room", "Which room"))
             .errors(&[rows::ROOM_NOT_FOUND])
     };
+    let record = json!({
+        "createdAt": "2021-08-04T15:18:10.735Z", "updatedAt": "2021-08-04T15:18:10.735Z",
+        "expirationDate": "2021-08-11T15:18:10.735Z", "expirationDateMS": 1_628_695_090_735_i64,
+    });
     vec![
         account(Route::new(Act::MindOwn, Method::GET, "/me", me))
             .summary("Read one's own account")
@@ -54,13 +59,15 @@ pub fn routes() -> Vec<Route> {
             .summary("End the token one came with")
             .text("With an API key: all tokens of the user it names, and his devices with them.")
             .param(Param::header("IM-Device-ID", "The device one is on, which is notified no more"))
-            .example(sample::answer(&json!({}))),
+            .answer(record_shape())
+            .example(sample::answer(&record)),
         Route::new(Act::MindOwn, Method::POST, "/me/logout-others", log_out_others)
             .tag("Me")
             .summary("End all of one's tokens but the one one came with")
             .text("With an API key: all tokens of the user it names, and his devices with them.")
             .param(Param::header("IM-Device-ID", "The device one is on: all others are notified no more"))
-            .example(sample::answer(&json!({}))),
+            .answer(Shape::object("EndedTokens").required("data", Kind::many(record_shape()), "Which"))
+            .example(sample::answer(&json!({"data": [record]}))),
         mutes(Route::new(Act::MindOwn, Method::POST, "/me/mute/{room}", mute).summary("Mute a room")),
         mutes(Route::new(Act::MindOwn, Method::DELETE, "/me/mute/{room}", unmute).summary("Unmute a room")),
         Route::new(Act::MindOwn, Method::GET, "/me/badge", badge)
@@ -106,10 +113,14 @@ async fn disable(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Res
 async fn log_out(
     State(edge): State<Edge>,
     Caller(caller): Caller,
+    Token(token): Token,
     DeviceName(device): DeviceName,
 ) -> Result<Response, ApiError> {
-    edge.chat.log_out(&caller, false, device.as_deref()).await?;
-    Ok(Answer(json!({})).into_response())
+    let gone = edge.chat.log_out(&caller, false, device.as_deref()).await?;
+    // The request carried it, so it may be shown.
+    let token = token.filter(|_| !caller.is_platform());
+    let record = gone.first().map_or_else(|| json!({}), |record| record_shown(record, token.as_deref()));
+    Ok(Answer(record).into_response())
 }
 
 /// `POST /me/logout-others`
@@ -118,8 +129,9 @@ async fn log_out_others(
     Caller(caller): Caller,
     DeviceName(device): DeviceName,
 ) -> Result<Response, ApiError> {
-    edge.chat.log_out(&caller, true, device.as_deref()).await?;
-    Ok(Answer(json!({})).into_response())
+    let gone = edge.chat.log_out(&caller, true, device.as_deref()).await?;
+    let records: Vec<Value> = gone.iter().map(|record| record_shown(record, None)).collect();
+    Ok(Answer(json!({"data": records})).into_response())
 }
 
 /// `POST /me/mute/{room}`

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use banter_chat::Property;
+use banter_chat::{Property, Way};
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::moderation::Act;
 use serde::Deserialize;
@@ -35,18 +35,43 @@ pub fn routes() -> Vec<Route> {
                 Shape::object("Invitees")
                     .required("invitees", Kind::Ids, "Whom, at most 1,000, each once")
                     .field("systemMessage", Kind::Flag, "Write into the room who came in; default false")
-                    .field("invitationRequired", Kind::Flag, "Not available for groups yet; ignored for direct rooms"),
+                    .field("invitationRequired", Kind::Flag, "Only ask them: each comes when he joins. Ignored for direct rooms and user groups"),
             )
             .body_example(json!({"invitees": ["bbb", "ccc"], "systemMessage": true}))
             .errors(&DOOR)
             .errors(&[
                 rows::MISSING_PARAMETER,
-                rows::INVITATIONS_UNAVAILABLE,
                 rows::NOT_ROOM_MEMBER,
                 rows::USER_BLOCKED,
                 rows::TARGET_BANNED,
                 rows::INVITE_DENIED,
                 rows::USER_NOT_FOUND,
+            ]),
+        of_room(Route::new(Act::Invite, Method::POST, "/rooms/{id}/members/{invitee}", add_one))
+            .auth(Auth::Either)
+            .summary("Bring one user into a room")
+            .text("As `POST /rooms/{id}/members`, under its older name.")
+            .param(Param::path("invitee", "Whom"))
+            .errors(&DOOR)
+            .errors(&[
+                rows::NOT_ROOM_MEMBER,
+                rows::USER_BLOCKED,
+                rows::TARGET_BANNED,
+                rows::INVITE_DENIED,
+                rows::USER_NOT_FOUND,
+            ]),
+        of_room(Route::new(Act::Remove, Method::DELETE, "/rooms/{id}/members/{client}", remove_one))
+            .auth(Auth::Either)
+            .summary("Leave a room, or put one out of it")
+            .text("As `POST /rooms/{id}/delete/members`, under its older name.")
+            .param(Param::path("client", "Whom"))
+            .errors(&[
+                rows::REMOVE_SUPERUSER_ONLY,
+                rows::NOT_ROOM_MEMBER,
+                rows::USER_BANNED,
+                rows::USER_BLOCKED,
+                rows::MEMBER_NOT_FOUND,
+                rows::ROOM_NOT_FOUND,
             ]),
         of_room(Route::new(Act::Remove, Method::POST, "/rooms/{id}/delete/members", remove))
             .auth(Auth::Either)
@@ -164,11 +189,36 @@ async fn add(
     if !caller.is_platform() && invitees.contains(&caller.user()) {
         return Err(bad("invitees", "others than oneself"));
     }
-    // A room's kind never changes, so what is read here still holds when the room is opened.
-    if body.invitation_required == Some(true) && !edge.chat.room(&caller, &room).await?.room.kind.is_direct() {
-        return Err(rows::INVITATIONS_UNAVAILABLE.into());
+    let way = way(body.invitation_required);
+    let seen = edge.chat.add_members(&caller, &room, invitees, way, body.system_message.unwrap_or(false)).await?;
+    Ok(show(&caller, &seen))
+}
+
+/// How people come in, as `invitationRequired` says.
+pub(super) fn way(invitation_required: Option<bool>) -> Way {
+    if invitation_required == Some(true) { Way::Asked } else { Way::Brought }
+}
+
+/// `POST /rooms/{id}/members/{invitee}`
+async fn add_one(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path((room, invitee)): Path<(RoomId, UserId)>,
+) -> Result<Response, ApiError> {
+    if !caller.is_platform() && invitee == caller.user() {
+        return Err(bad("invitee", "another than oneself"));
     }
-    let seen = edge.chat.add_members(&caller, &room, invitees, body.system_message.unwrap_or(false)).await?;
+    let seen = edge.chat.add_members(&caller, &room, vec![invitee], Way::Brought, false).await?;
+    Ok(show(&caller, &seen))
+}
+
+/// `DELETE /rooms/{id}/members/{client}`
+async fn remove_one(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path((room, member)): Path<(RoomId, UserId)>,
+) -> Result<Response, ApiError> {
+    let seen = edge.chat.remove_members(&caller, &room, vec![member], false).await?;
     Ok(show(&caller, &seen))
 }
 

@@ -1,6 +1,9 @@
 //! Messages: sending, editing, recalling, listing, deleting, pinning, reacting.
 
 mod batch;
+mod hide;
+mod more;
+mod own;
 mod words;
 
 use axum::extract::State;
@@ -19,7 +22,7 @@ use super::answer::{Answer, AnswerSaying};
 use super::extract::{Body, Caller, Path, Query};
 use super::limits_of_fields::{self as limits, bad, missing, take_flag};
 use super::routes::{Auth, Kind, Param, Route, Shape};
-use super::view::message::MessageView;
+use super::view::message::{Hex, MessageView};
 use super::view::sample;
 use super::view::time::Iso;
 use crate::errors::{ApiError, Row, rows};
@@ -40,7 +43,7 @@ pub fn routes() -> Vec<Route> {
     let pins = [rows::PIN_SUPERUSER_ONLY, rows::USER_BANNED, rows::USER_BLOCKED, rows::MESSAGE_NOT_FOUND];
     let reactions =
         [rows::NOT_ROOM_MEMBER, rows::USER_BANNED, rows::USER_BLOCKED, rows::ROOM_FROZEN, rows::MESSAGE_NOT_FOUND];
-    vec![
+    let mut routes = vec![
         message(Route::new(Act::Send, Method::POST, "/rooms/{id}/message", post))
             .auth(Auth::Either)
             .summary("Send a message; edit or recall one")
@@ -118,7 +121,9 @@ pub fn routes() -> Vec<Route> {
             .param(Param::query("reaction", Kind::Text, "Which, 1 to 64 characters").required())
             .errors(&reactions)
             .errors(&[rows::MISSING_PARAMETER]),
-    ]
+    ];
+    routes.extend([own::routes(), hide::routes(), more::routes()].into_iter().flatten());
+    routes
 }
 
 fn listing() -> Route {
@@ -249,7 +254,7 @@ struct Listing<'a> {
     total: i64,
     data: Vec<MessageView<'a>>,
     #[serde(rename = "userDeletedIDs")]
-    user_deleted: [&'a str; 0],
+    user_deleted: Vec<Hex>,
 }
 
 /// `GET /rooms/{id}/messages/v3`
@@ -261,7 +266,8 @@ async fn list(
 ) -> Result<Response, ApiError> {
     let page = edge.chat.messages(&caller, &room, asked(&query)?).await?;
     let data = page.data.iter().map(|message| MessageView::of(&caller.app.id, message)).collect();
-    Ok(Answer(Listing { total: page.total, data, user_deleted: [] }).into_response())
+    Ok(Answer(Listing { total: page.total, data, user_deleted: page.put_away.into_iter().map(Hex).collect() })
+        .into_response())
 }
 
 fn asked(query: &Query) -> Result<MessagesQuery, ApiError> {

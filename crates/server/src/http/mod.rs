@@ -23,10 +23,12 @@ mod sockets;
 pub mod token;
 
 pub mod admin;
+pub mod auths;
 pub mod badges;
 pub mod block_status;
 pub mod config;
 pub mod groups;
+pub mod invitations;
 pub mod me;
 pub mod members;
 pub mod messages;
@@ -34,6 +36,7 @@ pub mod prefs;
 pub mod push;
 pub mod rooms;
 pub mod search;
+pub mod stickers;
 pub mod users;
 pub mod view;
 

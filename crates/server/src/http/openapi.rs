@@ -19,7 +19,7 @@ pub fn document(routes: &[Route]) -> Value {
             item.insert(route.method.as_str().to_lowercase(), operation(route));
         }
         let answer = match &route.answer {
-            Some(Answers::Enveloped(shape) | Answers::Flat(shape)) => Some(shape),
+            Some(Answers::Enveloped(shape) | Answers::Flat(shape) | Answers::Bare(shape)) => Some(shape),
             Some(Answers::Other(_)) | None => None,
         };
         for shape in route.body.iter().chain(answer) {
@@ -31,15 +31,9 @@ pub fn document(routes: &[Route]) -> Value {
     }
     json!({
         "openapi": "3.1.0",
-        "info": {
-            "title": "Banter",
-            "version": env!("CARGO_PKG_VERSION"),
-            "summary": "A chat server whose heart is moderation",
-            "description": "Every answer is in one envelope: `{\"RC\": 0, \"RM\": \"OK\", \"result\": …}`, or, refused, \
+        "info": info("Banter", "Every answer is in one envelope: `{\"RC\": 0, \"RM\": \"OK\", \"result\": …}`, or, refused, \
                 `{\"RC\": <status>, \"RM\": …, \"error\": {\"code\": …, \"message\": …}}`. A slash at the end of a path does not count. \
-                401 means a bad token or API key and nothing else.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
+                401 means a bad token or API key and nothing else."),
         "servers": [{"url": "/"}],
         "tags": tags.iter().map(|tag| json!({"name": tag})).collect::<Vec<_>>(),
         "paths": paths,
@@ -104,9 +98,21 @@ fn operation(route: &Route) -> Value {
         Auth::Public => json!([]),
         Auth::ApiKey => json!([platform]),
         Auth::Client | Auth::Either => json!([user, platform]),
+        Auth::ClientKey => json!([{"ClientKey": []}, platform]),
     };
     fields.insert("security".to_owned(), security);
     operation
+}
+
+/// What a document says of itself.
+pub(crate) fn info(title: &str, description: &str) -> Value {
+    json!({
+        "title": title,
+        "version": env!("CARGO_PKG_VERSION"),
+        "summary": "A chat server whose heart is moderation",
+        "description": description,
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    })
 }
 
 /// `GET /rooms/{id}` is `get_rooms_id`.
@@ -128,6 +134,10 @@ fn responses(route: &Route) -> Value {
     let mut ok = match &route.answer {
         Some(Answers::Other(media)) => json!({"description": "As asked", "content": {*media: {}}}),
         Some(Answers::Enveloped(shape)) => enveloped(&shape.reference()),
+        Some(Answers::Bare(shape)) => json!({
+            "description": "Done; without the envelope",
+            "content": {"application/json": {"schema": shape.reference()}},
+        }),
         Some(Answers::Flat(shape)) => json!({
             "description": "Done; the result's fields also stand beside it",
             "content": {"application/json": {"schema": {"allOf": [envelope(&shape.reference()), shape.reference()]}}},
@@ -172,6 +182,12 @@ pub fn all_errors(route: &Route) -> Vec<Row> {
     match route.auth {
         Auth::Public => {}
         Auth::ApiKey => all.extend([route.strangers_get, route.clients_get, rows::RATE_LIMIT_EXCEEDED]),
+        Auth::ClientKey => all.extend([
+            rows::INVALID_API_KEY,
+            rows::INVALID_CLIENT_KEY,
+            rows::MISSING_CLIENT_KEY,
+            rows::RATE_LIMIT_EXCEEDED,
+        ]),
         Auth::Client | Auth::Either => {
             all.extend([
                 rows::INVALID_TOKEN,
@@ -235,7 +251,7 @@ mod tests {
             let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
             assert!(operation.is_object(), "{route:?}");
             assert!(!route.summary.is_empty() && !route.tag.is_empty(), "{route:?} says nothing of itself");
-            if !matches!(route.answer, Some(Answers::Other(_))) {
+            if !matches!(route.answer, Some(Answers::Other(_) | Answers::Bare(_))) {
                 assert!(route.example.is_some(), "{route:?} shows no answer");
             }
             let named: Vec<&str> = route.path.split(['{', '}']).skip(1).step_by(2).collect();
@@ -256,7 +272,7 @@ mod tests {
         let mut known: BTreeMap<String, Value> = BTreeMap::new();
         for route in &routes {
             let answer = match &route.answer {
-                Some(Answers::Enveloped(shape) | Answers::Flat(shape)) => Some(shape),
+                Some(Answers::Enveloped(shape) | Answers::Flat(shape) | Answers::Bare(shape)) => Some(shape),
                 _ => None,
             };
             for (name, schema) in route.body.iter().chain(answer).flat_map(|shape| shape.clone().into_all()) {

@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use banter_domain::id::RoomId;
+use banter_domain::id::{RoomId, UserId};
 use banter_domain::moderation::Act;
 use serde_json::{Map, Value, json};
 
 use super::Edge;
 use super::answer::Answer;
-use super::extract::{AnyBody, Body, Caller, Path};
+use super::extract::{AnyBody, Body, Caller, Path, Query};
 use super::limits_of_fields::{self as limits, bad};
-use super::routes::{Kind, Param, Route, Shape};
+use super::routes::{Auth, Kind, Param, Route, Shape};
 use super::view::sample;
 use crate::errors::{ApiError, rows};
 
@@ -32,16 +32,27 @@ pub fn routes() -> Vec<Route> {
             .example(sample::answer(&json!({"room": "demo-room", "tags": ["work"], "sticky": true})))
             .errors(&[rows::ROOM_NOT_FOUND])
     };
-    let list = |path: &'static str| {
-        own(Route::new(Act::MindOwn, Method::GET, path, list))
-            .summary("Read one's own preferences")
-            .text("The result is a bare array.")
-            .answer(Shape::list("Prefs", pref()))
-            .example(sample::answer(&json!([{"key": "folders-meta", "data": [{"key": "f1", "name": "Work"}]}])))
+    let of_group = |route: Route| {
+        own(route)
+            .auth(Auth::Either)
+            .param(Param::path("room", "Which room"))
+            .param(Param::path("group", "Which user group; one must be in it"))
+            .answer(room_shape("RoomPref").required("room", Kind::Id, "Which room"))
+            .example(sample::answer(&json!({"room": "demo-room", "tags": ["work"]})))
+            .errors(&[rows::ROOM_NOT_FOUND, rows::GROUP_NOT_FOUND])
     };
     vec![
-        list("/me/pref"),
-        list("/me/prefs"),
+        own(Route::new(Act::MindOwn, Method::GET, "/me/pref", list))
+            .summary("Read one's own preferences")
+            .text("The result is a bare array; with `key`, that one alone.")
+            .param(Param::query("key", Kind::Text, "Only this one; an empty object where there is none"))
+            .answer(Shape::list("Prefs", pref()))
+            .example(sample::answer(&json!([{"key": "folders-meta", "data": [{"key": "f1", "name": "Work"}]}])))
+            .errors(&[rows::INVALID_QUERY_PARAMETER]),
+        own(Route::new(Act::MindOwn, Method::GET, "/me/prefs", map))
+            .summary("Read one's own preferences by their names")
+            .answer(Shape::any("PrefMap").text("What is kept, by its name"))
+            .example(sample::answer(&json!({"folders-meta": [{"key": "f1", "name": "Work"}]}))),
         own(Route::new(Act::MindOwn, Method::POST, "/me/pref/{key}", set))
             .summary("Set one of one's own preferences")
             .text("The body is any JSON: an array as well as an object.")
@@ -67,6 +78,21 @@ pub fn routes() -> Vec<Route> {
         of_room(Route::new(Act::MindOwn, Method::DELETE, "/roomPrefs/{room}/{key}", delete_of_room))
             .summary("Take one of one's own preferences for a room away")
             .param(Param::path("key", "Which one")),
+        own(Route::new(Act::MindOwn, Method::GET, "/roomPrefs/group/{group}", list_of_group))
+            .auth(Auth::Either)
+            .summary("Read what a user group keeps about one's rooms")
+            .param(Param::path("group", "Which user group; one must be in it"))
+            .answer(Shape::page("RoomPrefs", room_shape("RoomPref").required("room", Kind::Id, "Which room")))
+            .example(sample::answer(&json!({"totalCount": 1, "data": [{"room": "demo-room", "tags": ["work"]}]})))
+            .errors(&[rows::GROUP_NOT_FOUND]),
+        of_group(Route::new(Act::MindOwn, Method::POST, "/roomPrefs/{room}/group/{group}", change_of_group))
+            .summary("Change what a user group keeps about a room")
+            .text("Everybody in the group reads it. Only what is given changes; null takes it away.")
+            .body(room_shape("RoomPrefChange"))
+            .body_example(json!({"tags": ["work"]})),
+        of_group(Route::new(Act::MindOwn, Method::DELETE, "/roomPrefs/{room}/group/{group}/{key}", delete_of_group))
+            .summary("Take one of the things a user group keeps about a room away")
+            .param(Param::path("key", "Which one")),
     ]
 }
 
@@ -81,11 +107,21 @@ fn room_shape(name: &'static str) -> Shape {
         .field("translation", Kind::Any, "How the client translates")
 }
 
-/// `GET /me/pref`, `GET /me/prefs`
-async fn list(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
+/// `GET /me/pref`
+async fn list(State(edge): State<Edge>, Caller(caller): Caller, query: Query) -> Result<Response, ApiError> {
     let prefs = edge.chat.prefs(&caller).await?;
-    let all: Vec<Value> = prefs.into_iter().map(|(name, value)| json!({"key": name, "data": value})).collect();
-    Ok(Answer(all).into_response())
+    let shown = |(name, value): (String, Value)| json!({"key": name, "data": value});
+    if let Some(key) = query.one("key")?.filter(|key| !key.is_empty()) {
+        let one = prefs.into_iter().find(|(name, _)| name == key).map_or_else(|| json!({}), shown);
+        return Ok(Answer(one).into_response());
+    }
+    Ok(Answer(prefs.into_iter().map(shown).collect::<Vec<_>>()).into_response())
+}
+
+/// `GET /me/prefs`
+async fn map(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Response, ApiError> {
+    let prefs = edge.chat.prefs(&caller).await?;
+    Ok(Answer(prefs.into_iter().collect::<Map<_, _>>()).into_response())
 }
 
 /// A key stands in paths, so it is what an id may be.
@@ -144,6 +180,39 @@ async fn delete_of_room(
 ) -> Result<Response, ApiError> {
     let changes = Map::from_iter([(named(&key)?.to_owned(), Value::Null)]);
     let pref = edge.chat.change_room_pref(&caller, &room, changes).await?;
+    Ok(Answer(shown(&room, pref)).into_response())
+}
+
+/// `GET /roomPrefs/group/{group}`
+async fn list_of_group(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path(group): Path<UserId>,
+) -> Result<Response, ApiError> {
+    let prefs = edge.chat.group_prefs(&caller, &group).await?;
+    let all: Vec<Value> = prefs.into_iter().map(|(room, pref)| shown(&room, pref)).collect();
+    Ok(Answer(json!({"totalCount": all.len(), "data": all})).into_response())
+}
+
+/// `POST /roomPrefs/{room}/group/{group}`
+async fn change_of_group(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path((room, group)): Path<(RoomId, UserId)>,
+    Body(fields): Body<Map<String, Value>>,
+) -> Result<Response, ApiError> {
+    let pref = edge.chat.change_group_pref(&caller, &room, &group, changes(fields)?).await?;
+    Ok(Answer(shown(&room, pref)).into_response())
+}
+
+/// `DELETE /roomPrefs/{room}/group/{group}/{key}`
+async fn delete_of_group(
+    State(edge): State<Edge>,
+    Caller(caller): Caller,
+    Path((room, group, key)): Path<(RoomId, UserId, String)>,
+) -> Result<Response, ApiError> {
+    let changes = Map::from_iter([(named(&key)?.to_owned(), Value::Null)]);
+    let pref = edge.chat.change_group_pref(&caller, &room, &group, changes).await?;
     Ok(Answer(shown(&room, pref)).into_response())
 }
 

@@ -1,5 +1,7 @@
 //! Rooms: making, listing, reading, changing, deleting. Their members are in `members.rs`.
 
+mod find;
+
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
@@ -15,6 +17,7 @@ use super::Edge;
 use super::answer::{Answer, AnswerSaying};
 use super::extract::{Body, Caller, Path, Query};
 use super::limits_of_fields as limits;
+use super::members::way;
 use super::routes::{Auth, Kind, Param, Route, Shape};
 use super::view::room::RoomView;
 use super::view::{Listing, sample};
@@ -25,7 +28,8 @@ pub fn routes() -> Vec<Route> {
     let room = |route: Route| {
         route.tag("Rooms").answer(Shape::of::<RoomView<'_>>()).example(sample::answer(&sample::room_shown()))
     };
-    vec![
+    let mut routes = find::routes();
+    routes.extend([
         room(Route::new(Act::CreateRoom, Method::POST, "/rooms", create))
             .auth(Auth::Either)
             .summary("Make a room")
@@ -43,12 +47,11 @@ pub fn routes() -> Vec<Route> {
             .body(
                 new_room("OpenedRoom")
                     .field("invitee", Kind::Any, "Whom to bring in: an id or a list of ids")
-                    .field("invitationRequired", Kind::Flag, "Not available for groups yet; ignored for direct rooms"),
+                    .field("invitationRequired", Kind::Flag, "Only ask them into a group: each comes when he joins"),
             )
             .body_example(json!({"roomType": "direct", "invitee": "bbb"}))
             .errors(&[
                 rows::INVALID_ROOM_TYPE,
-                rows::INVITATIONS_UNAVAILABLE,
                 rows::USER_NOT_FOUND,
                 rows::USER_BANNED,
                 rows::USER_BLOCKED,
@@ -106,7 +109,8 @@ pub fn routes() -> Vec<Route> {
             )
             .example(sample::answer(&json!({"n": 1, "ok": 1})))
             .errors(&[rows::DELETE_OWNER_ONLY, rows::USER_BLOCKED, rows::ROOM_NOT_FOUND]),
-    ]
+    ]);
+    routes
 }
 
 fn described(shape: Shape) -> Shape {
@@ -201,6 +205,7 @@ impl Given {
             tags: limits::tags("roomTags", self.room_tags.unwrap_or_default())?,
             bot_mode: self.bot_mode,
             owner: self.owner.map(UserId::parse).transpose()?,
+            way: way(self.invitation_required),
             system_message: self.system_message.unwrap_or(false),
         })
     }
@@ -226,9 +231,6 @@ async fn open(
     Caller(caller): Caller,
     Body(mut given): Body<Given>,
 ) -> Result<Response, ApiError> {
-    if given.invitation_required == Some(true) && given.room_type.as_deref() != Some("direct") {
-        return Err(rows::INVITATIONS_UNAVAILABLE.into());
-    }
     let invitees = match given.invitee.take() {
         None => Vec::new(),
         Some(OneOrMany::One(invitee)) => vec![invitee],

@@ -30,6 +30,8 @@ pub enum Auth {
     ApiKey,
     /// As [`Auth::Client`], where the platform's pages show the API key as well.
     Either,
+    /// Whoever has the app's client key, or its API key; no user.
+    ClientKey,
 }
 
 /// Where a parameter stands.
@@ -101,6 +103,8 @@ pub enum Answers {
     Enveloped(Shape),
     /// The envelope, with the result's fields beside it as well (token endpoints).
     Flat(Shape),
+    /// The result alone, without the envelope.
+    Bare(Shape),
     /// Something else, of this media type.
     Other(&'static str),
 }
@@ -254,6 +258,13 @@ impl Route {
         self
     }
 
+    /// The shape of the answer, which is the result without the envelope.
+    #[must_use]
+    pub fn bare_answer(mut self, shape: Shape) -> Self {
+        self.answer = Some(Answers::Bare(shape));
+        self
+    }
+
     /// An answer that is not in the envelope, of this media type.
     #[must_use]
     pub fn other_answer(mut self, media_type: &'static str) -> Self {
@@ -312,11 +323,14 @@ pub fn routes() -> Vec<Route> {
         super::me::routes(),
         super::rooms::routes(),
         super::members::routes(),
+        super::invitations::routes(),
         super::messages::routes(),
         super::search::routes(),
         super::badges::routes(),
         super::prefs::routes(),
         super::push::routes(),
+        super::stickers::routes(),
+        super::auths::routes(),
         super::config::routes(),
         super::admin::routes(),
         super::service::routes(),

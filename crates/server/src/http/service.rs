@@ -16,6 +16,7 @@ use super::Edge;
 use super::answer::{Answer, json_response};
 use super::extract::Path;
 use super::routes::{Auth, Kind, Param, Route, Shape};
+use super::sockets;
 use crate::errors::{ApiError, rows};
 
 /// The routes of this file.
@@ -33,6 +34,8 @@ pub(crate) fn routes() -> Vec<Route> {
         service(Route::new(Act::Look, Method::GET, "/metrics", metrics), "Counters for Prometheus")
             .other_answer(OPEN_METRICS),
         service(Route::new(Act::Look, Method::GET, "/openapi.json", openapi), "This document")
+            .other_answer("application/json"),
+        service(Route::new(Act::Look, Method::GET, "/asyncapi.json", asyncapi), "What is said over sockets")
             .other_answer("application/json"),
         service(Route::new(Act::Look, Method::GET, "/docs", docs), "This document, to read and try")
             .other_answer("text/html"),
@@ -81,6 +84,10 @@ async fn metrics(State(edge): State<Edge>) -> Result<Response, ApiError> {
 
 async fn openapi(State(edge): State<Edge>) -> Result<Response, ApiError> {
     Ok(json_response(StatusCode::OK, edge.document()?))
+}
+
+async fn asyncapi() -> Response {
+    json_response(StatusCode::OK, sockets::events::document().to_string())
 }
 
 /// The page's own links are relative to `/docs/`.

@@ -97,6 +97,12 @@ impl Shape {
         Self { name: name.to_owned(), schema: json!({}), inner: Vec::new() }
     }
 
+    /// A bare text.
+    #[must_use]
+    pub fn text_only(name: &'static str) -> Self {
+        Self { name: name.to_owned(), schema: json!({"type": "string"}), inner: Vec::new() }
+    }
+
     /// The shape of a struct of ours.
     #[must_use]
     pub fn of<T: utoipa::ToSchema>() -> Self {

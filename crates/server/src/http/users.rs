@@ -1,6 +1,6 @@
 //! Users, as the platform keeps them: `/admin/clients`.
 
-mod tokens;
+pub(super) mod tokens;
 
 use axum::extract::State;
 use axum::http::Method;

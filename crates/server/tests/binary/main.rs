@@ -11,6 +11,9 @@ mod common;
 mod dice;
 mod place;
 mod process;
+#[path = "../server/socket.rs"]
+#[expect(dead_code, reason = "the sockets' own tests ask for more than a restart does")]
+mod socket;
 
 mod backup;
 mod contract;
@@ -18,3 +21,4 @@ mod crash;
 mod import;
 mod powercut;
 mod races;
+mod sockets;

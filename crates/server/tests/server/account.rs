@@ -28,7 +28,9 @@ each_store! {
         let one = house.user("ann").await;
         let [two, three] = [second_device(&house, "ann").await, second_device(&house, "ann").await];
         let socket = house.listens(&two).await;
-        one.posts("/me/logout-others").await.expect_ok();
+        let others = one.posts("/me/logout-others").await.expect_list();
+        assert_eq!(others.len(), 2);
+        assert!(others.iter().all(|record| record["expirationDateMS"].is_i64() && record.get("token").is_none()), "{others:?}");
         one.get("/me").await.expect_ok();
         for gone in [&two, &three] {
             gone.get("/me").await.expect_error(401, "INVALID_TOKEN");
@@ -36,7 +38,8 @@ each_store! {
         if let Some(socket) = &socket {
             socket.hears("!disconnect", |_| true).await;
         }
-        one.posts("/me/logout").await.expect_ok();
+        let record = one.posts("/me/logout").await.expect_ok();
+        assert_eq!(record["token"], one.token(), "the request carried it (R-18)");
         one.get("/me").await.expect_error(401, "INVALID_TOKEN");
         let entries = house.platform().get("/admin/audit?action=revoke-tokens&target=ann").await.expect_list();
         let told: Vec<&Value> = entries.iter().map(|entry| &entry["actor"]).collect();

@@ -17,10 +17,14 @@ each_store! {
         }
         ann.delete("/me/pref/text").await.expect_ok();
         ann.delete("/me/pref/text").await.expect_ok();
-        let kept = ann.get("/me/prefs").await.expect_ok();
+        let kept = ann.get("/me/pref").await.expect_ok();
         let keys: Vec<&str> = kept.as_array().unwrap().iter().map(|one| one["key"].as_str().unwrap()).collect();
         assert_eq!(keys, ["f1", "flag", "folders-meta", "number"]);
         assert_eq!(kept[2]["data"], folders);
+        let by_name = ann.get("/me/prefs").await.expect_ok();
+        assert_eq!((&by_name["folders-meta"], &by_name["number"]), (&folders, &json!(-1.5)));
+        assert_eq!(ann.get("/me/pref?key=folders-meta").await.expect_ok(), json!({ "key": "folders-meta", "data": folders }));
+        assert_eq!(ann.get("/me/pref?key=none").await.expect_ok(), json!({}));
         assert_eq!(house.user("bob").await.get("/me/pref").await.expect_ok(), json!([]));
         let long = "x".repeat(262_145);
         ann.post("/me/pref/long", json!(long)).await.expect_error(400, "INVALID_BODY");

@@ -178,6 +178,19 @@ each_store! {
         assert_eq!(scene.notified().await, ["ann-phone"], "there was no second try");
     }
 
+    async fn what_is_taken_out_of_sight_before_its_push_is_not_pushed(house: House) {
+        let scene = Scene::like(&house).await;
+        let [ann, bob] = [scene.with_phone("ann").await, scene.house.user("bob").await];
+        scene.house.room("den").owner("ann").members(["bob"]).await;
+        let held = Arc::new(Notify::new());
+        scene.services.answer("ann-phone", [Answers::Held(503, json!({}), held.clone())]);
+        let id = bob.said("den", "something ugly").await;
+        scene.services.gets("ann-phone").await;
+        ann.posts(&format!("/messages/{id}/hidden")).await.expect_ok();
+        held.notify_one();
+        assert_eq!(scene.notified().await, ["ann-phone"], "there was no second try");
+    }
+
     async fn l_29_the_platform_is_heard_while_a_block_stands(house: House) {
         let scene = Scene::like(&house).await;
         let [ann, _] = [scene.with_phone("ann").await, scene.with_phone("bob").await];

@@ -193,7 +193,6 @@ each_store! {
         assert_eq!(added["extra"]["invitees"][0]["_id"], "cid");
         cid.said("den", "hi").await;
         ann.post("/rooms/den/members", json!({"invitees": ["ghost"]})).await.expect_error(404, "USER_NOT_FOUND");
-        ann.post("/rooms/den/members", json!({"invitees": ["dan"], "invitationRequired": true})).await.expect_error(400, "INVITATIONS_UNAVAILABLE");
         house.user("dan").await.invites("den", ["eve"]).await.expect_refused("NOT_ROOM_MEMBER");
 
         let answer = ann.post("/rooms/den/delete/members", json!({"members": ["cid"], "systemMessage": true})).await;

@@ -13,13 +13,31 @@ pub(crate) const SEARCHES: [&str; 6] =
 /// What every reading route answers to somebody, about himself, these rooms and these words.
 pub(crate) async fn sight(eyes: &Caller, rooms: &[&str], words: &[&str]) -> BTreeMap<String, String> {
     let mut seen = BTreeMap::new();
-    let mut paths: Vec<String> =
-        ["/me", "/rooms", "/me/badge", "/blockStatus/my", "/config"].map(str::to_owned).to_vec();
+    let mut paths: Vec<String> = [
+        "/me",
+        "/me/pref",
+        "/me/badge",
+        "/roomPrefs",
+        "/rooms",
+        "/rooms/ids",
+        "/rooms/quitted",
+        "/rooms/invitations",
+        "/messages/recent",
+        "/blockStatus/my",
+        "/config",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for room in rooms {
         let room = segment(room);
         paths.push(format!("/rooms/{room}"));
         paths.push(format!("/rooms/{room}/messages/v3"));
         paths.push(format!("/rooms/{room}/messages/v3?afterTime=0&sortOrder=asc"));
+        paths.push(format!("/rooms/{room}/exists"));
+        paths.push(format!("/rooms/{room}/count"));
+        paths.push(format!("/rooms/{room}/pined-messages"));
+        paths.push(format!("/rooms/{room}/invitations"));
+        paths.push(format!("/messages/user-delete?room={room}"));
         paths.push(format!("/blockStatus/room/{room}"));
     }
     for path in paths {

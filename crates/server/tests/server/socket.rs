@@ -41,7 +41,7 @@ pub(crate) struct Socket {
 }
 
 /// Where the clients are installed. `None`: nowhere, and that is fine.
-fn clients() -> Option<PathBuf> {
+pub(crate) fn clients() -> Option<PathBuf> {
     let folder = std::env::var_os("BANTER_TEST_CLIENTS").map(PathBuf::from);
     assert!(
         folder.is_some() || std::env::var_os("BANTER_TEST_ALL").is_none(),

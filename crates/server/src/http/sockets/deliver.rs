@@ -7,13 +7,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use banter_chat::{App, Happening, RoomForEach};
+use banter_chat::{App, Happening, RoomForEach, StoreError};
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::record::Topic;
-use banter_domain::room::RoomSeen;
+use banter_domain::room::{Room, RoomSeen};
 use serde_json::{Value, json};
 
+use super::events::Event;
+use super::line::Line;
 use super::{ANONYMOUS, Sockets, locked, tell};
+use crate::http::invitations::from_outside;
+use crate::http::view::invitation::InvitationView;
 use crate::http::view::message::MessageView;
 use crate::http::view::room::RoomView;
 use crate::http::view::time::Iso;
@@ -23,6 +27,8 @@ use crate::http::{Edge, prefs};
 const AT_ONCE: usize = 256;
 /// After a fault of the database: how long until it is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
+/// So long a socket that ended is known as such: longer than the library keeps a client that says nothing.
+const REMEMBERED: Duration = Duration::from_secs(120);
 /// How often tokens that ended and sockets that are nobody's are looked for.
 const OFTEN: Duration = Duration::from_secs(1);
 
@@ -61,9 +67,10 @@ fn sweep(sockets: &Sockets, edge: &Edge) {
     // The library does not tell of every socket that ends while it opens.
     let mut gone = Vec::new();
     locked(&sockets.talks).retain(|_, talk| {
-        let (id, over) = talk.place();
-        gone.extend(over.then_some(id));
-        !over
+        let Some(since) = talk.over_since(now) else { return true };
+        gone.push(talk.place());
+        // The library may still hold what waits for one that polls: it is known as ended for longer than that.
+        now.saturating_sub(since) < REMEMBERED
     });
     for id in gone {
         sockets.registry().close(id);
@@ -83,7 +90,13 @@ async fn catch_up(sockets: &Sockets, edge: &Edge, number: i64) -> banter_chat::R
         let (happened, next) = edge.chat.happenings(number, from, AT_ONCE).await?;
         let more = happened.len() >= AT_ONCE;
         for one in happened {
-            deliver(sockets, edge, &app, &one).await?;
+            match deliver(sockets, edge, &app, &one).await {
+                // What cannot be read today cannot be read tomorrow either; what follows can.
+                Err(banter_chat::Error::Store(StoreError::Corrupt(what))) => {
+                    tracing::error!(id = %one.id, what, "an event cannot be told");
+                }
+                told => told?,
+            }
             // What was told is not told again, whatever goes wrong after it.
             set_next(sockets, number, one.id.successor());
         }
@@ -127,6 +140,20 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
             Ok(())
         }
         (Topic::Ban, Some(room), Some(by)) => told.ban(room, by, &one.payload).await,
+        (Topic::Invited, Some(room), Some(invitee)) => told.invited(room, invitee).await,
+        (Topic::Uninvited, None, Some(invitee)) => {
+            let lines = sockets.registry().of_user(app.number, invitee);
+            tell(lines, Event::InvitationCancelled, &json!({ "room": field(&one.payload, "room") }));
+            Ok(())
+        }
+        (Topic::PutAway, None, Some(user)) => {
+            let payload = json!({
+                "room": field(&one.payload, "room"), "messages": field(&one.payload, "messages"),
+                "isUserDeleteAllMessagesInRoom": field(&one.payload, "all"),
+            });
+            tell(sockets.registry().of_user(app.number, user), Event::DeletedForOneself, &payload);
+            Ok(())
+        }
         (Topic::User, ..) if field(&one.payload, "deleted") == true => told.everything().await,
         // Of these nobody is told: profiles show when they are read, and revocations were acted upon.
         (Topic::User | Topic::TokensRevoked | Topic::Config | Topic::Push, ..) => Ok(()),
@@ -175,9 +202,33 @@ impl Told<'_> {
         };
         let lines = match alone {
             Some(user) => self.sockets.registry().of_user(number, user),
+            None if message.hidden => self.of_superusers(&room).await?,
             None => self.sockets.registry().of_room(number, &room.id),
         };
-        tell(lines, "chat message", &MessageView::of(&self.app.id, &message));
+        tell(lines, Event::Message, &MessageView::of(&self.app.id, &message));
+        Ok(())
+    }
+
+    /// Those of a room's listeners who see what is out of the members' sight.
+    async fn of_superusers(&self, room: &Room) -> banter_chat::Result<Vec<Arc<dyn Line>>> {
+        let number = self.app.number;
+        let listeners: Vec<UserId> = self.sockets.registry().users_of_room(number, &room.id).into_iter().collect();
+        let above = self.edge.chat.superusers_among(number, room, &listeners).await?;
+        let registry = self.sockets.registry();
+        Ok(above.iter().flat_map(|user| registry.of_user(number, user)).collect())
+    }
+
+    /// Somebody is asked into a room, if that still reaches him.
+    async fn invited(&self, room: &RoomId, invitee: &UserId) -> banter_chat::Result<()> {
+        let number = self.app.number;
+        let lines = self.sockets.registry().of_user(number, invitee);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if let Some(invitation) = self.edge.chat.invitation(number, room, invitee).await? {
+            let outside = from_outside(&invitation);
+            tell(lines, Event::Invitation, &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
+        }
         Ok(())
     }
 
@@ -207,14 +258,10 @@ impl Told<'_> {
             let registry = self.sockets.registry();
             to(seen, &hear).into_iter().filter(|user| registry.is_here(number, user)).collect()
         };
-        let Some(RoomForEach { mut seen, outlooks, outside }) =
-            self.edge.chat.room_for_each(number, room, here).await?
-        else {
+        // Who is not in it any more hears it until it is told that he left: the words about him come first.
+        let Some(RoomForEach { mut seen, outlooks }) = self.edge.chat.room_for_each(number, room, here).await? else {
             return Ok(());
         };
-        for user in &outside {
-            self.sockets.registry().set_hearing(number, room, user, false);
-        }
         for (user, outlook) in outlooks {
             let lines = {
                 let mut registry = self.sockets.registry();
@@ -222,7 +269,7 @@ impl Told<'_> {
                 registry.of_user(number, &user)
             };
             seen.outlook = Some(outlook);
-            tell(lines, "room", &RoomView::of(&self.app.id, &seen, Some(&user)));
+            tell(lines, Event::Room, &RoomView::of(&self.app.id, &seen, Some(&user)));
         }
         Ok(())
     }
@@ -235,7 +282,7 @@ impl Told<'_> {
         {
             let read = json!({ "roomID": room.as_str(), "memberID": user.as_str(), "messageID": message });
             let lines = self.sockets.registry().of_room(self.app.number, room);
-            tell(lines, "lastRead", &read);
+            tell(lines, Event::LastRead, &read);
         }
         Ok(())
     }
@@ -244,8 +291,8 @@ impl Told<'_> {
         let lines = self.sockets.registry().of_user(self.app.number, user);
         let name = field(payload, "name");
         match payload.get("value") {
-            Some(value) => tell(lines, "myPrefChange", &json!({ "key": name, "data": value })),
-            None => tell(lines, "myPrefDelete", name),
+            Some(value) => tell(lines, Event::PrefChange, &json!({ "key": name, "data": value })),
+            None => tell(lines, Event::PrefDelete, name),
         }
     }
 
@@ -253,19 +300,19 @@ impl Told<'_> {
         let room = field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok());
         if let (Some(room), Some(pref)) = (room, field(payload, "pref").as_object()) {
             let lines = self.sockets.registry().of_user(self.app.number, user);
-            tell(lines, "roomPref", &prefs::shown(&room, pref.clone()));
+            tell(lines, Event::RoomPref, &prefs::shown(&room, pref.clone()));
         }
     }
 
     /// Only the blocker's own devices learn of a block.
     async fn block(&self, blocker: &UserId, payload: &Value) -> banter_chat::Result<()> {
         let status = self.status(payload, ("block", "unblock"), field(payload, "room").as_str().unwrap_or_default());
-        let lines = self.sockets.registry().of_user(self.app.number, blocker);
-        tell(lines, "blockStatus", &status);
-        match field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok()) {
-            Some(room) => self.room(&room, |_, _| vec![blocker.clone()]).await,
-            None => Ok(()),
+        if let Some(room) = field(payload, "room").as_str().and_then(|room| RoomId::parse(room).ok()) {
+            self.room(&room, |_, _| vec![blocker.clone()]).await?;
         }
+        // Last, after everything that may fail and is then told again.
+        tell(self.sockets.registry().of_user(self.app.number, blocker), Event::BlockStatus, &status);
+        Ok(())
     }
 
     /// Who banned and the room's owner learn of a ban, and of the room so do they and the banned user
@@ -282,7 +329,7 @@ impl Told<'_> {
         let status = self.status(payload, ("ban", "unban"), room.as_str());
         for user in [Some(by.clone()), owner].into_iter().flatten().collect::<HashSet<_>>() {
             let lines = self.sockets.registry().of_user(self.app.number, &user);
-            tell(lines, "blockStatus", &status);
+            tell(lines, Event::BlockStatus, &status);
         }
         Ok(())
     }

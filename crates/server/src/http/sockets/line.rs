@@ -1,8 +1,8 @@
 //! What Banter needs of a socket: to be told something, and to be cut off. A leaner library could
 //! replace the one behind it without anything else noticing.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,8 @@ use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use socketioxide::extract::{AckSender, SocketRef};
-use socketioxide::{SendError, SocketError};
+use socketioxide::{SendError, SocketError, TransportType};
+use tokio::sync::Notify;
 
 use crate::http::connections::Connection;
 
@@ -43,25 +44,88 @@ impl Payload {
     }
 }
 
+/// What a socket is told things over. One that turns from polling to a websocket has both for a while.
+struct Over {
+    /// The websocket, or what asked last.
+    polled: Arc<Connection>,
+    /// The websocket that a polling socket turns into.
+    upgraded: Option<Arc<Connection>>,
+}
+
 /// A socket of the library's.
 pub(super) struct SocketIoLine {
     socket: SocketRef,
-    /// The connection it lives on.
-    connection: Arc<Connection>,
+    /// The connections it is told things over.
+    connections: Mutex<Over>,
+    /// It was cut off: nothing that waits for it is handed out any more.
+    gone: AtomicBool,
+    /// Wakes a question that waits for something to be told when it is cut off.
+    going: Notify,
     /// The client asked for base64 (`conf`).
     base64: AtomicBool,
+    /// How many bytes were put into its queue, ever.
+    told: AtomicU64,
+    /// At most so many bytes may wait for it.
+    most_waiting: u64,
     /// Counts those that were cut off because they did not keep up.
     overflows: Counter,
 }
 
 impl SocketIoLine {
-    pub(super) fn new(socket: SocketRef, connection: Arc<Connection>, overflows: Counter) -> Self {
-        Self { socket, connection, base64: AtomicBool::new(false), overflows }
+    pub(super) fn new(socket: SocketRef, connection: Arc<Connection>, most_waiting: u64, overflows: Counter) -> Self {
+        let no = || AtomicBool::new(false);
+        Self {
+            socket,
+            connections: Mutex::new(Over { polled: connection, upgraded: None }),
+            gone: no(),
+            going: Notify::new(),
+            base64: no(),
+            told: AtomicU64::new(0),
+            most_waiting,
+            overflows,
+        }
+    }
+
+    fn connection(&self) -> Arc<Connection> {
+        let polls = self.polls();
+        let over = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        over.upgraded.as_ref().filter(|_| !polls).unwrap_or(&over.polled).clone()
+    }
+
+    /// It is asked over another connection, or is to become a websocket there.
+    pub(super) fn move_to(&self, connection: &Arc<Connection>, websocket: bool) {
+        let mut over = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if websocket {
+            over.upgraded = Some(connection.clone());
+        } else {
+            over.polled = connection.clone();
+        }
+    }
+
+    /// Ends what it is told things over, both if it is just turning from one to the other.
+    fn cut_connections(&self) {
+        let over = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        over.polled.cut();
+        over.upgraded.iter().for_each(|connection| connection.cut());
+    }
+
+    /// Was it cut off?
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::SeqCst)
+    }
+
+    /// Returns when it was cut off.
+    pub(super) async fn ended(&self) {
+        let mut going = std::pin::pin!(self.going.notified());
+        going.as_mut().enable();
+        if !self.is_gone() {
+            going.await;
+        }
     }
 
     /// Somebody of this app has said who he is.
     pub(super) fn belongs_to(&self, app: i64) {
-        self.connection.belongs_to(app);
+        self.connection().belongs_to(app);
     }
 
     /// From now on everything the server says is base64, or no longer.
@@ -76,35 +140,71 @@ impl SocketIoLine {
         self.unless_full(sent);
     }
 
-    /// Has the connection ended?
+    /// Has it ended?
     pub(super) fn is_over(&self) -> bool {
-        self.connection.is_over()
+        self.is_gone() || !self.polls() && self.connection().is_over()
+    }
+
+    /// Its socket is gone. True: it polled.
+    pub(super) fn end(&self) -> bool {
+        let polls = self.polls();
+        if !polls {
+            self.cut();
+        } else if !self.gone.swap(true, Ordering::SeqCst) {
+            self.going.notify_waiters();
+        }
+        polls
+    }
+
+    fn polls(&self) -> bool {
+        matches!(self.socket.transport_type(), TransportType::Polling)
     }
 
     fn unless_full(&self, sent: Result<(), SendError>) {
         match sent {
             Ok(()) => {}
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => {
-                self.overflows.inc();
-                self.cut();
-            }
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => self.overflow(),
             Err(error) => tracing::debug!(%error, "a socket was gone before it was told"),
         }
+    }
+
+    fn overflow(&self) {
+        self.overflows.inc();
+        self.cut();
+    }
+
+    /// Is there room for so many bytes more? What the connection has taken does not wait any longer. A
+    /// socket that polls has a connection for each question: its queue is bounded by the number of events.
+    fn has_room(&self, bytes: usize) -> bool {
+        let told = self.told.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.polls() || told.saturating_sub(self.connection().bytes_written()) <= self.most_waiting
     }
 }
 
 impl Line for SocketIoLine {
     fn tell(&self, event: &str, payload: &Payload) {
-        let sent = if self.base64.load(Ordering::Relaxed) {
-            self.socket.emit(event, payload.base64())
-        } else {
-            self.socket.emit(event, &*payload.json)
-        };
+        let base64 = self.base64.load(Ordering::Relaxed);
+        let length = if base64 { payload.base64().len() } else { payload.json.get().len() };
+        if !self.has_room(length + event.len()) {
+            return self.overflow();
+        }
+        let sent =
+            if base64 { self.socket.emit(event, payload.base64()) } else { self.socket.emit(event, &*payload.json) };
         self.unless_full(sent);
     }
 
     fn cut(&self) {
-        self.connection.cut();
+        if self.gone.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let polls = self.polls();
+        self.cut_connections();
+        self.going.notify_waiters();
+        if polls {
+            // What this puts into the queue is never handed out; it ends the library's session.
+            let socket = self.socket.clone();
+            tokio::spawn(async move { drop(socket.disconnect()) });
+        }
     }
 }
 

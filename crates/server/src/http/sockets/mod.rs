@@ -5,6 +5,7 @@
 //! domain, from facts of the database.
 
 mod deliver;
+pub(crate) mod events;
 mod line;
 mod registry;
 mod talk;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use banter_chat::{App, Caller, Ears, TokenHash};
 use banter_domain::id::{ObjectId, RoomId, UserId};
@@ -28,9 +30,11 @@ use serde_json::json;
 use socketioxide::{ParserConfig, SocketIo, TransportType};
 use tokio::sync::Notify;
 
+use self::events::Event;
 use self::line::{Line, Payload};
 use self::registry::Registry;
 use self::talk::Talk;
+use super::answer::json_response;
 use super::connections::Connection;
 use super::view::user::ShortUser;
 use super::{Edge, cors, limits_of_fields};
@@ -67,8 +71,7 @@ impl Sockets {
         let settings = &edge.settings;
         let (service, io) = SocketIo::builder()
             .req_path(PATH)
-            // Polling would go on handing out what is queued after a revocation, and cannot be cut off.
-            .transports([TransportType::Websocket])
+            .transports([TransportType::Websocket, TransportType::Polling])
             // Nothing here takes attachments.
             .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
             .max_buffer_size(settings.socket_queue)
@@ -102,10 +105,44 @@ impl Sockets {
         sockets
     }
 
-    /// Answers a request for the sockets.
-    pub(crate) async fn answer(&self, connection: &Arc<Connection>, mut request: Request<Incoming>) -> Response {
+    /// Answers a request for the sockets: a socket opens, is asked what there is to tell, hears what its
+    /// client says, or turns from polling to a websocket.
+    pub(crate) async fn answer(
+        &self,
+        connection: &Arc<Connection>,
+        patience: Duration,
+        mut request: Request<Incoming>,
+    ) -> Response {
         request.extensions_mut().insert(connection.clone());
-        let mut response = (self.serve)(request).await;
+        let query = request.uri().query().unwrap_or_default();
+        let line = named(query, "sid").and_then(|sid| {
+            let talk = locked(&self.talks).get(sid).cloned();
+            talk.map(|talk| talk.line().clone())
+        });
+        let websocket = named(query, "transport") == Some("websocket");
+        let says = request.method() == Method::POST;
+        if let Some(line) = line.as_ref().filter(|_| !says) {
+            line.move_to(connection, websocket);
+        }
+        let answer = async {
+            match tokio::time::timeout(patience, (self.serve)(request)).await {
+                Ok(response) => response,
+                // Only what a client says may take long; what it asks waits for something to be told.
+                Err(_) => plain(StatusCode::REQUEST_TIMEOUT, ""),
+            }
+        };
+        let mut response = match &line {
+            None => answer.await,
+            Some(line) => tokio::select! {
+                biased;
+                () = line.ended() => plain(StatusCode::BAD_REQUEST, UNKNOWN),
+                response = answer => response,
+            },
+        };
+        // It may have been cut off while its answer was made: then nobody hears that any more (R-21).
+        if line.is_some_and(|line| line.is_gone()) {
+            response = plain(StatusCode::BAD_REQUEST, UNKNOWN);
+        }
         cors::open(response.headers_mut());
         response
     }
@@ -143,7 +180,7 @@ impl Sockets {
             let others = hear.iter().filter(|user| **user != typist.id);
             others.flat_map(|user| registry.of_user(app, user)).collect()
         };
-        tell(lines, "typing", &payload);
+        tell(lines, Event::Typing, &payload);
     }
 
     /// From now on an app's outbox is read.
@@ -170,6 +207,18 @@ pub(crate) async fn typing(edge: &Edge, caller: &Caller, room: &RoomId, text: St
     Ok(edge.chat.typing(caller, room, &text, &listeners, tell).await?)
 }
 
+/// What the library answers to whoever names a session that is over.
+const UNKNOWN: &str = r#"{"code":"1","message":"Session ID unknown"}"#;
+
+fn plain(status: StatusCode, body: &'static str) -> Response {
+    json_response(status, body)
+}
+
+/// A parameter of the library's own, which are never escaped.
+fn named<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
 impl Ears for Sockets {
     fn news(&self, app: i64) {
         if locked(&self.followed).contains_key(&app) {
@@ -191,12 +240,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Tells some sockets of one event, written once for all.
-fn tell<T: Serialize + ?Sized>(lines: Vec<Arc<dyn Line>>, event: &str, payload: &T) {
+fn tell<T: Serialize + ?Sized>(lines: Vec<Arc<dyn Line>>, event: Event, payload: &T) {
     if lines.is_empty() {
         return;
     }
     match Payload::of(payload) {
-        Ok(payload) => lines.iter().for_each(|line| line.tell(event, &payload)),
-        Err(error) => tracing::error!(%error, event, "an event cannot be written"),
+        Ok(payload) => lines.iter().for_each(|line| line.tell(event.name(), &payload)),
+        Err(error) => tracing::error!(%error, event = event.name(), "an event cannot be written"),
     }
 }

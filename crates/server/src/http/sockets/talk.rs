@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use banter_chat::{App, Caller, TokenHash, Who};
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 
-use super::line::{Line, Payload, SocketIoLine};
+use super::events::Word;
+use super::line::{Payload, SocketIoLine};
 use super::registry::{Identity, SocketId};
 use super::{Sockets, locked};
 use crate::errors::{ApiError, rows};
@@ -76,6 +77,8 @@ pub(super) struct Talk {
     /// From where, as far as is known.
     address: IpAddr,
     heard: Mutex<Heard>,
+    /// When it was first seen that it has ended.
+    over: OnceLock<Duration>,
 }
 
 #[derive(Default)]
@@ -100,11 +103,13 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     };
     // As for requests: behind a proxy it is what that says.
     let address = auth::address(&edge, &socket.req_parts().headers, &connection);
-    let line = Arc::new(SocketIoLine::new(socket.clone(), connection, edge.metrics.socket_overflows()));
+    let most_waiting = edge.settings.socket_queue_bytes as u64;
+    let overflows = edge.metrics.socket_overflows();
+    let line = Arc::new(SocketIoLine::new(socket.clone(), connection, most_waiting, overflows));
     let id = sockets.registry().open(line.clone(), (edge.senses.elapsed)());
     let sid = socket.id.to_string();
-    let talk =
-        Arc::new(Talk { edge, sockets: sockets.clone(), id, line: line.clone(), address, heard: Mutex::default() });
+    let (heard, over) = (Mutex::default(), OnceLock::new());
+    let talk = Arc::new(Talk { edge, sockets: sockets.clone(), id, line: line.clone(), address, heard, over });
     // The library's socket must not keep alive what keeps it alive.
     let listening = Arc::downgrade(&talk);
     locked(&sockets.talks).insert(sid.clone(), talk);
@@ -117,20 +122,33 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     });
     let sockets = Arc::downgrade(&sockets);
     socket.on_disconnect(move || {
-        // Without its socket the connection is nothing.
-        line.cut();
+        // Without its socket a websocket's connection is nothing; one that polls shares it with other requests.
+        let polled = line.end();
         if let Some(sockets) = sockets.upgrade() {
             sockets.registry().close(id);
-            locked(&sockets.talks).remove(&sid);
+            // The library may hand out what waited for one that polls: it stays known as ended for a while.
+            if !polled {
+                locked(&sockets.talks).remove(&sid);
+            }
         }
         std::future::ready(())
     });
 }
 
 impl Talk {
-    /// Which socket of the registry it is, and whether its connection has ended.
-    pub(super) fn place(&self) -> (SocketId, bool) {
-        (self.id, self.line.is_over())
+    /// Over what its client is told things.
+    pub(super) fn line(&self) -> &Arc<SocketIoLine> {
+        &self.line
+    }
+
+    /// Which socket of the registry it is.
+    pub(super) fn place(&self) -> SocketId {
+        self.id
+    }
+
+    /// Since when its connection has ended, as far as was seen; looked at by a clock that only goes forward.
+    pub(super) fn over_since(&self, now: Duration) -> Option<Duration> {
+        self.line.is_over().then(|| *self.over.get_or_init(|| now))
     }
 
     fn hear(talk: &Arc<Self>, said: Said) {
@@ -160,21 +178,26 @@ impl Talk {
     }
 
     async fn understand(&self, Said { event, arguments, ack }: Said) {
-        match event.as_str() {
-            "conf" => self.conf(&arguments, ack),
-            "auth" | "auth2" => match self.enter(&arguments).await {
+        match Word::of(&event) {
+            Some(Word::Conf) => self.conf(&arguments, ack),
+            Some(Word::Enter | Word::EnterAsBefore) => match self.enter(&arguments).await {
                 Ok(shown) => self.answer(ack, &shown),
                 Err(error) => self.refuse(ack, &error, Act::MindOwn).await,
             },
-            "chat message" => match self.message(arguments).await {
+            Some(Word::Message) => match self.message(arguments).await {
                 Ok(shown) => self.answer(ack, &shown),
                 Err(error) => self.refuse(ack, &error, Act::Send).await,
             },
-            "typing" => match self.typing(arguments).await {
+            Some(Word::Typing) => match self.typing(arguments).await {
                 Ok(()) => self.answer(ack, &json!({})),
+                // What a rule refuses is dropped without a word.
+                Err(error) if error.row(Act::Type).status == 403 => {
+                    self.count_refused(&error, Act::Type);
+                    self.answer(ack, &json!({}));
+                }
                 Err(error) => self.refuse(ack, &error, Act::Type).await,
             },
-            _ => match self.caller() {
+            None => match self.caller() {
                 Ok(_) => self.refuse(ack, &rows::NOT_FOUND.into(), Act::Look).await,
                 Err(error) => self.refuse(ack, &error, Act::Look).await,
             },
@@ -195,12 +218,7 @@ impl Talk {
         if let Some(fault) = error.fault() {
             tracing::error!(?act, fault, "something said over a socket failed");
         }
-        if row.status == 403 {
-            self.edge.metrics.refused(row.code);
-            if let Some(identity) = self.sockets.registry().identity(self.id) {
-                self.edge.chat.refused(&identity.app, row.code);
-            }
-        }
+        self.count_refused(error, act);
         if row.status < 500
             && let Err(fault) = self.edge.chat.settled().await
         {
@@ -208,6 +226,16 @@ impl Talk {
             tracing::error!(?act, code = row.code, "a refusal over a socket rests on what could not be made durable");
         }
         self.acknowledge(ack, &body);
+    }
+
+    fn count_refused(&self, error: &ApiError, act: Act) {
+        let row = error.row(act);
+        if row.status == 403 {
+            self.edge.metrics.refused(row.code);
+            if let Some(identity) = self.sockets.registry().identity(self.id) {
+                self.edge.chat.refused(&identity.app, row.code);
+            }
+        }
     }
 
     fn acknowledge(&self, ack: AckSender, body: &Value) {

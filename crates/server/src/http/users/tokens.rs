@@ -79,18 +79,22 @@ fn token_shape() -> Shape {
         .required("updatedAt", Kind::Time, "When it was bound")
 }
 
-fn revoked_shape() -> Shape {
-    let record = Shape::object("TokenRecord")
+/// The record of a token that ended.
+pub(in crate::http) fn record_shape() -> Shape {
+    Shape::object("TokenRecord")
         .field("token", Kind::Text, "Only when the request carried it")
         .required("createdAt", Kind::Time, "When it was made")
         .required("updatedAt", Kind::Time, "When it was last changed")
         .required("expirationDate", Kind::Time, "When it would have run out")
-        .required("expirationDateMS", Kind::Integer, "The same, milliseconds");
+        .required("expirationDateMS", Kind::Integer, "The same, milliseconds")
+}
+
+fn revoked_shape() -> Shape {
     Shape::object("RevokedTokens")
         .required("success", Kind::Flag, "Always true")
         .required("message", Kind::Text, "What was done, in words")
         .required("revokedTokens", Kind::Integer, "How many")
-        .required("data", Kind::many(record), "Which")
+        .required("data", Kind::many(record_shape()), "Which")
 }
 
 /// A token shown once.
@@ -196,7 +200,7 @@ async fn revoke(
 }
 
 /// Only the hash of a token is kept, so it is shown when the request itself carried it.
-fn record_shown(record: &TokenRecord, token: Option<&str>) -> Value {
+pub(in crate::http) fn record_shown(record: &TokenRecord, token: Option<&str>) -> Value {
     let mut shown = json!({
         "createdAt": Iso::of(record.created_ms),
         "updatedAt": Iso::of(record.updated_ms),

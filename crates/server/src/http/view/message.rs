@@ -93,6 +93,10 @@ pub struct MessageView<'a> {
     /// The same, under the name older clients read.
     #[serde(rename = "isPined")]
     is_pined: bool,
+    /// Out of the members' sight: only owner, managers and the platform read this. Absent: it is not.
+    #[serde(rename = "isHidden", skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    is_hidden: bool,
     /// The batch it was sent in.
     #[serde(rename = "batchID", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -148,6 +152,7 @@ impl<'a> MessageView<'a> {
             reaction_count: message.reactions.len(),
             pinned: message.pinned,
             is_pined: message.pinned,
+            is_hidden: message.hidden,
             batch: message.batch.as_deref(),
             member: subjects.as_ref().and_then(|subjects| subjects.first()),
             extra: match subjects {
@@ -217,10 +222,10 @@ struct Subjects<'a> {
 
 impl<'a> Subjects<'a> {
     fn of(message: &'a Message) -> Option<Self> {
-        let kinds = [Kind::AddMember, Kind::AddMembers, Kind::DeleteMember, Kind::AssignAdmin];
+        let kinds = [Kind::AddMember, Kind::AddMembers, Kind::DeleteMember, Kind::AssignAdmin, Kind::CancelInvitations];
         let kind = kinds.into_iter().find(|kind| kind.name() == message.kind)?;
         let name = match kind {
-            Kind::AddMember | Kind::AddMembers => "invitees",
+            Kind::AddMember | Kind::AddMembers | Kind::CancelInvitations => "invitees",
             _ => "members",
         };
         let users = message.body.get("subjects").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();

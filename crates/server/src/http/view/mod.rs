@@ -4,6 +4,7 @@
 //! nothing and looks nothing up. No view of a single thing has a field `data`: a client SDK would
 //! take that field for the whole answer.
 
+pub mod invitation;
 pub mod message;
 pub mod room;
 pub mod sample;

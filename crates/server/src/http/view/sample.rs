@@ -15,6 +15,21 @@ use super::user::{FullUser, GroupView};
 /// 2021-08-04T15:18:10.735Z.
 const NOON: i64 = 1_628_090_290_735;
 
+/// An invitation of Bob's, by Alecia, as Bob reads it.
+#[must_use]
+pub fn invitation_shown() -> Value {
+    let person = |name: &str, nickname: &str| {
+        json!({
+            "_id": name, "nickname": nickname, "id": name, "lastLoginTimeMS": 0,
+        })
+    };
+    json!({
+        "inviter": person("aaa", "Alecia"), "invitee": person("bbb", "Bob"),
+        "createdAt": "2021-08-04T15:18:10.735Z", "updatedAt": "2021-08-04T15:18:10.735Z",
+        "createdTimeMS": NOON, "updatedTimeMS": NOON,
+    })
+}
+
 /// The app's id.
 #[must_use]
 pub fn app() -> Option<AppId> {
@@ -91,6 +106,7 @@ pub fn message() -> Message {
         updated_ms: NOON,
         edited_ms: None,
         batch: None,
+        hidden: false,
     };
     Message {
         id: object_id(60),
