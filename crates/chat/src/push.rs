@@ -217,7 +217,7 @@ impl Chat {
             return Ok(None);
         }
         // A later one is of another room that has the id by now; what is out of sight is told to nobody.
-        let message = view.message_at(&room, seq).await?.filter(|message| message.id <= event && !message.hidden);
+        let message = view.message_at(&room, seq).await?.filter(|message| message.id <= event);
         let Some(message) = message else { return Ok(None) };
         let badge = match notice {
             Notice::Loud => Some(unread(&mut view, user, &[]).await?),

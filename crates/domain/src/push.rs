@@ -212,10 +212,10 @@ pub struct Note {
 }
 
 /// What a device is told of a message. `None`: nothing: system messages, and those that were taken
-/// back, are no news.
+/// back or out of the members' sight, are no news.
 #[must_use]
 pub fn note_of(room: &Room, message: &Message, badge: Option<i64>) -> Option<Note> {
-    if Kind::is_system(&message.kind) || message.kind == Kind::Recall.name() {
+    if message.hidden || Kind::is_system(&message.kind) || message.kind == Kind::Recall.name() {
         return None;
     }
     let sender = &message.sender.profile;

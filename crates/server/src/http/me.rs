@@ -113,8 +113,8 @@ async fn disable(State(edge): State<Edge>, Caller(caller): Caller) -> Result<Res
 async fn log_out(
     State(edge): State<Edge>,
     Caller(caller): Caller,
-    DeviceName(device): DeviceName,
     Token(token): Token,
+    DeviceName(device): DeviceName,
 ) -> Result<Response, ApiError> {
     let gone = edge.chat.log_out(&caller, false, device.as_deref()).await?;
     // The request carried it, so it may be shown.

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::key::signed;
-use super::{Carrier, Outcome, Sending, fault, retry_after, told};
+use super::{Carrier, Outcome, Sending, fault, reason, retry_after, told};
 use crate::clock::Senses;
 use crate::outgoing;
 
@@ -113,9 +113,8 @@ impl Apns {
         if status == StatusCode::OK {
             return Outcome::Delivered;
         }
-        let answer = told(response).await;
-        let reason = answer.get("reason").and_then(Value::as_str).unwrap_or_default();
-        match (status, reason) {
+        let reason = reason(&told(response).await, "reason");
+        match (status, reason.as_str()) {
             (StatusCode::GONE, _) | (StatusCode::BAD_REQUEST, "BadDeviceToken" | "Unregistered") => Outcome::Gone,
             (StatusCode::FORBIDDEN, "ExpiredProviderToken") => {
                 self.forget(&bearer);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
 use super::key::{Pem, signed};
-use super::{Carrier, Outcome, Sending, fault, retry_after, told};
+use super::{Carrier, Outcome, Sending, fault, reason, retry_after, told};
 use crate::clock::Senses;
 use crate::outgoing;
 
@@ -163,10 +163,7 @@ impl Fcm {
             }
             StatusCode::TOO_MANY_REQUESTS => Outcome::Again(wait),
             status if status.is_server_error() => Outcome::Again(wait),
-            status => {
-                let reason = error.get("status").and_then(Value::as_str).unwrap_or_default();
-                Outcome::Refused(format!("{} {reason}", status.as_u16()))
-            }
+            status => Outcome::Refused(format!("{} {}", status.as_u16(), reason(&error, "status"))),
         }
     }
 }

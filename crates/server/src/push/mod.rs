@@ -20,7 +20,7 @@ pub use apns::ApnsAccount;
 pub(crate) use apns::URL as APNS_URL;
 use banter_chat::{Chat, Ears};
 use banter_domain::id::UserId;
-use banter_domain::push::{DeviceToken, Note, Service};
+use banter_domain::push::{DeviceToken, Note, Service, shortened};
 pub use fcm::FcmAccount;
 pub(crate) use fcm::URL as FCM_URL;
 pub(crate) use key::Pem;
@@ -113,7 +113,6 @@ pub(crate) type Counted = Arc<dyn Fn(Service, End) + Send + Sync>;
 pub(crate) struct Pushing {
     stop: watch::Sender<bool>,
     followers: JoinSet<()>,
-    _ears: Vec<Arc<Follower>>,
 }
 
 impl Pushing {
@@ -137,7 +136,7 @@ impl Pushing {
             tracing::info!("no account of a push service is set: no device is notified");
         }
         let (stop, stopping) = watch::channel(false);
-        let (mut followers, mut kept) = (JoinSet::new(), Vec::new());
+        let mut followers = JoinSet::new();
         for carrier in carriers {
             tracing::info!(service = carrier.service().name(), "devices are notified");
             let post =
@@ -145,10 +144,9 @@ impl Pushing {
             let follower = Arc::new(Follower::new(post));
             let ears: Arc<dyn Ears> = follower.clone();
             chat.heard_by(Arc::downgrade(&ears));
-            followers.spawn(follower.clone().run(stopping.clone()));
-            kept.push(follower);
+            followers.spawn(follower.run(stopping.clone()));
         }
-        Ok(Self { stop, followers, _ears: kept })
+        Ok(Self { stop, followers })
     }
 
     /// Begins nothing new from here on.
@@ -184,6 +182,11 @@ async fn told(mut response: reqwest::Response) -> Value {
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     let text = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// What a service says why, as far as it belongs into a log line.
+fn reason(answer: &Value, name: &str) -> String {
+    shortened(answer.get(name).and_then(Value::as_str).unwrap_or_default(), 64)
 }
 
 /// A fault of the way there: which kind, without the address, which holds the token.

@@ -1,6 +1,6 @@
 //! One notification to one device: judged, sent, tried again, given up.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use banter_chat::{Chat, Telling};
@@ -29,6 +29,8 @@ pub(super) struct Post {
     counted: Counted,
     line: Semaphore,
     room: Arc<Semaphore>,
+    /// What was last complained about; nothing, after a push that was delivered.
+    complaint: Mutex<String>,
 }
 
 impl Post {
@@ -41,7 +43,7 @@ impl Post {
         counted: Counted,
     ) -> Self {
         let (line, room) = (Semaphore::new(ON_THE_WAY), Arc::new(Semaphore::new(WAITING)));
-        Self { carrier, chat, senses, pause, listens, counted, line, room }
+        Self { carrier, chat, senses, pause, listens, counted, line, room, complaint: Mutex::default() }
     }
 
     pub(super) fn service(&self) -> Service {
@@ -82,6 +84,7 @@ impl Post {
                 None => return true,
                 Some(Outcome::Delivered) => {
                     (self.counted)(service, End::Delivered);
+                    self.complaint().clear();
                     return true;
                 }
                 Some(Outcome::Gone) => {
@@ -94,15 +97,29 @@ impl Post {
                 }
                 Some(Outcome::Refused(why)) => {
                     (self.counted)(service, End::Refused);
-                    tracing::warn!(service = service.name(), why, "a push was refused");
+                    self.complain(&why);
                     return true;
                 }
                 Some(Outcome::Again(asked)) => wait = Some(asked),
             }
         }
         (self.counted)(service, End::GivenUp);
-        tracing::warn!(service = service.name(), tries = TRIES, "a push was given up");
+        self.complain("it was not to be had for long enough");
         true
+    }
+
+    /// A line in the log, unless it would say again what the last one said: an account that is wrong is
+    /// wrong for every push.
+    fn complain(&self, why: &str) {
+        let mut last = self.complaint();
+        if *last != why {
+            tracing::warn!(service = self.service().name(), why, "a push came to nothing");
+            why.clone_into(&mut last);
+        }
+    }
+
+    fn complaint(&self) -> MutexGuard<'_, String> {
+        self.complaint.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks what may be told at this moment, and tells it. `None`: nothing may be.
