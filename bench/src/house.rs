@@ -156,6 +156,16 @@ impl House {
 
     /// Issues a token to each, creating who is not there yet.
     pub(crate) async fn tokens(&self, ids: &[String]) -> Result<Vec<Asker>> {
+        let share = ids.len().div_ceil(HANDS).max(1);
+        let hands = futures_util::future::join_all(ids.chunks(share).map(|some| self.tokens_of(some))).await;
+        let mut askers = Vec::with_capacity(ids.len());
+        for some in hands {
+            askers.extend(some?);
+        }
+        Ok(askers)
+    }
+
+    async fn tokens_of(&self, ids: &[String]) -> Result<Vec<Asker>> {
         let mut connection = Connection::open(self.address()).await?;
         let mut askers = Vec::with_capacity(ids.len());
         for id in ids {
