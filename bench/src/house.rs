@@ -20,8 +20,9 @@ const APP: &str = "bench";
 const API_KEY: &str = "bench-api-key-0123456789abcdef";
 /// As long as a real one need be.
 pub(crate) const CLIENT_KEY: &str = "bench-client-key-0123456789abcdef";
-/// How many connections put people and relations in.
-const HANDS: usize = 64;
+/// How many connections put people and relations in: as many as the server has to its database, so that none
+/// waits for one too long where others keep the machine busy.
+const HANDS: usize = 16;
 
 /// How the server is started.
 #[derive(Debug, Clone)]
