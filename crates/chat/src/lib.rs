@@ -88,6 +88,7 @@ pub struct Chat {
     /// Sensitive words by app: their configuration as text, and what is built from it.
     words: RwLock<HashMap<i64, (String, Arc<WordFilter>)>>,
     refusals: Mutex<HashMap<(i64, i64, &'static str), i64>>,
+    sending: messages::Queues,
 }
 
 impl Chat {
@@ -104,6 +105,7 @@ impl Chat {
             ids: ObjectIds::new(process),
             words: RwLock::default(),
             refusals: Mutex::default(),
+            sending: messages::Queues::default(),
             store,
             secret,
             clock,

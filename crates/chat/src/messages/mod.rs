@@ -5,12 +5,14 @@ mod change;
 mod delete;
 mod read;
 mod send;
+mod together;
 
 use banter_domain::id::{ObjectId, UserId};
 pub use batch::{Batch, BatchDone, Para};
 pub use delete::Deleted;
 pub(crate) use send::Speaker;
 use serde_json::{Map, Value};
+pub(crate) use together::Queues;
 
 /// What somebody wants to say.
 #[derive(Debug, Clone, Default)]
