@@ -12,7 +12,7 @@ pub(crate) struct Args {
     /// A short run that shows the bench works; its figures mean little
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Only figures whose name begins with one of these: lists, pages, sends, stream, start
+    /// Only figures whose name begins with one of these: lists, pages, sends, sockets, stream, start
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// Which store to measure; PostgreSQL needs BANTER_TEST_POSTGRES
@@ -48,6 +48,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// The reference: an axum server with one fixed answer
     Reference(Fixed),
+    /// The reference for sockets: what is posted to /say, every websocket at /socket hears
+    ReferenceBroadcast,
+    /// The library Banter's sockets stand on, alone, with the same /say
+    ReferenceLibrary,
 }
 
 /// What the reference answers, and to whom.
@@ -84,15 +88,25 @@ pub(crate) struct Pace {
     pub(crate) slice: Duration,
     /// Bans in the small, the middle and the large room.
     pub(crate) sizes: [usize; 3],
+    /// Idle sockets whose memory is looked at.
+    pub(crate) sockets: usize,
+    /// How often somebody is banned while he types.
+    pub(crate) bans: usize,
 }
 
 impl Args {
     /// The pace asked for.
     pub(crate) fn pace(&self) -> Pace {
         let usual = if self.quick {
-            Pace { rounds: 2, slice: Duration::from_millis(250), sizes: [1_000, 5_000, 20_000] }
+            Pace { rounds: 2, slice: Duration::from_millis(250), sizes: [1_000, 5_000, 20_000], sockets: 500, bans: 10 }
         } else {
-            Pace { rounds: 5, slice: Duration::from_millis(1_000), sizes: [1_000, 100_000, 1_000_000] }
+            Pace {
+                rounds: 5,
+                slice: Duration::from_millis(1_000),
+                sizes: [1_000, 100_000, 1_000_000],
+                sockets: 10_000,
+                bans: 200,
+            }
         };
         Pace { rounds: self.rounds.unwrap_or(usual.rounds).max(1), ..usual }
     }

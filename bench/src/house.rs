@@ -20,8 +20,9 @@ const APP: &str = "bench";
 const API_KEY: &str = "bench-api-key-0123456789abcdef";
 /// As long as a real one need be.
 pub(crate) const CLIENT_KEY: &str = "bench-client-key-0123456789abcdef";
-/// How many connections put people and relations in.
-const HANDS: usize = 64;
+/// How many connections put people and relations in: as many as the server has to its database, so that none
+/// waits for one too long where others keep the machine busy.
+const HANDS: usize = 16;
 
 /// How the server is started.
 #[derive(Debug, Clone)]
@@ -156,6 +157,16 @@ impl House {
 
     /// Issues a token to each, creating who is not there yet.
     pub(crate) async fn tokens(&self, ids: &[String]) -> Result<Vec<Asker>> {
+        let share = ids.len().div_ceil(HANDS).max(1);
+        let hands = futures_util::future::join_all(ids.chunks(share).map(|some| self.tokens_of(some))).await;
+        let mut askers = Vec::with_capacity(ids.len());
+        for some in hands {
+            askers.extend(some?);
+        }
+        Ok(askers)
+    }
+
+    async fn tokens_of(&self, ids: &[String]) -> Result<Vec<Asker>> {
         let mut connection = Connection::open(self.address()).await?;
         let mut askers = Vec::with_capacity(ids.len());
         for id in ids {

@@ -20,6 +20,7 @@ mod profile;
 mod reference;
 mod report;
 mod request;
+mod sockets;
 mod stats;
 
 use std::process::ExitCode;
@@ -38,11 +39,11 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let done = match &args.command {
         // As many threads as a server has.
-        Some(Command::Reference(fixed)) => tokio::runtime::Builder::new_multi_thread()
+        Some(reference) => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(Error::from)
-            .and_then(|runtime| runtime.block_on(reference::serve(fixed))),
+            .and_then(|runtime| runtime.block_on(serve(reference))),
         // One thread drives: it must take as little as possible from whom it measures.
         None => tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -56,6 +57,15 @@ fn main() -> ExitCode {
             eprintln!("banter-bench: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Is one of the references.
+async fn serve(reference: &Command) -> Result<()> {
+    match reference {
+        Command::Reference(fixed) => reference::fixed::serve(fixed).await,
+        Command::ReferenceBroadcast => reference::broadcast::serve().await,
+        Command::ReferenceLibrary => reference::library::serve().await,
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
@@ -137,6 +138,13 @@ pub(crate) fn memory(id: u32) -> Result<Memory> {
     };
     let bytes = |name: &str| field(name).map(|kib| kib * 1024).ok_or_else(|| format!("no {name} of process {id}"));
     Ok(Memory { rss: bytes("VmRSS")?, anonymous: bytes("RssAnon")?, peak: bytes("VmHWM")? })
+}
+
+/// Lets this process, and those it starts, open as many files as the machine allows; returns how many.
+pub(crate) fn open_many_files() -> Result<usize> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+    Ok(usize::try_from(most)?)
 }
 
 /// Lets the peak begin again at what is resident now.

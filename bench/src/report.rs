@@ -20,6 +20,8 @@ impl Aim {
     /// How much of what the aim allows is used: up to 1 it is met, whichever way it points.
     pub(crate) fn used(self, measured: f64) -> f64 {
         match self {
+            // Of something that must not be, none is just allowed.
+            Self::AtMost(0.0) => 1.0 + measured,
             Self::AtMost(aim) => measured / aim,
             Self::AtLeast(aim) => aim / measured.max(f64::MIN_POSITIVE),
         }
@@ -243,6 +245,8 @@ mod tests {
         assert!(Aim::AtMost(2.0).met(2.0) && !Aim::AtMost(2.0).met(2.1));
         assert!(Aim::AtLeast(3.0).met(3.0) && !Aim::AtLeast(3.0).met(2.9));
         assert_eq!(Aim::AtMost(2.0).used(1.0), 0.5);
+        assert!(Aim::AtMost(0.0).met(0.0) && !Aim::AtMost(0.0).met(1.0));
+        assert_eq!(Aim::AtMost(0.0).used(0.0), 1.0);
         assert_eq!(Aim::AtLeast(3.0).used(6.0), 0.5);
     }
 

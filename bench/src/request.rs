@@ -45,10 +45,20 @@ impl Asker {
         .into_bytes()
     }
 
+    /// `DELETE path`.
+    pub(crate) fn delete(&self, path: &str) -> Vec<u8> {
+        format!("DELETE {path} HTTP/1.1\r\nHost: bench\r\n{}\r\n", self.headers()).into_bytes()
+    }
+
     /// `POST path` with nothing in it.
     pub(crate) fn post_empty(&self, path: &str) -> Vec<u8> {
         format!("POST {path} HTTP/1.1\r\nHost: bench\r\n{}Content-Length: 0\r\n\r\n", self.headers()).into_bytes()
     }
+}
+
+/// `POST path` with a body, by nobody in particular.
+pub(crate) fn post(path: &str, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 #[cfg(test)]

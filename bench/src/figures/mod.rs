@@ -3,6 +3,7 @@
 mod lists;
 mod pages;
 mod sends;
+mod sockets;
 mod start;
 mod stream;
 
@@ -81,6 +82,9 @@ impl Bench<'_> {
         }
         if sqlite {
             self.small(SQLITE).await?;
+        }
+        if sqlite && self.args.wants("sockets") {
+            sockets::measure(self, out).await?;
         }
         if self.args.store == Stores::Sqlite || !["lists", "sends"].iter().any(|name| self.args.wants(name)) {
             return Ok(());

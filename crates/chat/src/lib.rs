@@ -101,6 +101,7 @@ pub struct Chat {
     refused_messages: webhooks::Refusals,
     /// Held by who makes deliveries: there is one in a process.
     delivering: tokio::sync::Mutex<()>,
+    sending: messages::Queues,
 }
 
 impl Chat {
@@ -120,6 +121,7 @@ impl Chat {
             refusals: Mutex::default(),
             refused_messages: webhooks::Refusals::default(),
             delivering: tokio::sync::Mutex::default(),
+            sending: messages::Queues::default(),
             store,
             secret,
             clock,

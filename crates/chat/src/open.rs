@@ -36,6 +36,22 @@ impl Chat {
     /// Begins an act. A user's token is looked at inside the transaction, so that a revocation is
     /// either before the whole act or after it.
     pub(crate) async fn begin<'a>(&'a self, caller: &'a Caller) -> Result<Open<'a>> {
+        let mut open = self.begin_unentered(caller).await?;
+        open.entered = match &caller.who {
+            Who::User { token, .. } if !removed(Lock::TokenCheck) => {
+                Some(open.tx.enter(&token.hex(), open.now_ms).await?.ok_or(Error::TokenGone)?)
+            }
+            Who::Platform { on_behalf_of: Some(id) } => {
+                let user = open.tx.user(id).await?.ok_or(Denied::NotPermitted(Act::ListBlocks))?;
+                Some(Entered { user, words: None })
+            }
+            Who::User { .. } | Who::Platform { on_behalf_of: None } => None,
+        };
+        Ok(open)
+    }
+
+    /// Begins an act without asking who comes in: whoever calls this asks for himself.
+    pub(crate) async fn begin_unentered<'a>(&'a self, caller: &'a Caller) -> Result<Open<'a>> {
         let stale = if removed(Lock::Room) || removed(Lock::Pair) {
             let mut view = self.store.view(caller.app.number).await?;
             view.config().await?;
@@ -43,23 +59,13 @@ impl Chat {
         } else {
             None
         };
-        let mut tx = self.store.change(caller.app.number).await?;
+        let tx = self.store.change(caller.app.number).await?;
         let now_ms = self.now();
-        let entered = match &caller.who {
-            Who::User { token, .. } if !removed(Lock::TokenCheck) => {
-                Some(tx.enter(&token.hex(), now_ms).await?.ok_or(Error::TokenGone)?)
-            }
-            Who::Platform { on_behalf_of: Some(id) } => {
-                let user = tx.user(id).await?.ok_or(Denied::NotPermitted(Act::ListBlocks))?;
-                Some(Entered { user, words: None })
-            }
-            Who::User { .. } | Who::Platform { on_behalf_of: None } => None,
-        };
         Ok(Open {
             chat: self,
             caller,
             tx,
-            entered,
+            entered: None,
             now_ms,
             noted: BTreeSet::new(),
             outdates: Vec::new(),
@@ -141,8 +147,8 @@ impl Open<'_> {
         Ok(standing)
     }
 
-    /// An id before that of every event this act writes from here on.
-    pub(crate) fn event_id(&mut self) -> ObjectId {
+    /// An id for an event that is written with what it tells of; before those of all events written after this call.
+    pub(crate) fn draw_event(&mut self) -> ObjectId {
         self.told.draw(self.now_ms)
     }
 

@@ -348,13 +348,8 @@ impl Tx {
     /// Writes a message at the next place of the room, and moves its sender's own mark. Returns
     /// the place and the time it was stored at (which never goes back in a room).
     pub async fn insert_message(&mut self, locked: &mut LockedRoom, new: &NewMessage) -> Result<(i64, i64)> {
-        let room = &mut locked.room;
-        let at_ms = new.now_ms.max(room.last_message_ms);
-        room.last_seq += 1;
-        room.last_count += i64::from(new.counts);
-        room.total += 1;
-        room.last_message = Some(room.last_seq);
-        room.last_message_ms = at_ms;
+        let (_, at_ms) = locked.count(new);
+        let room = &locked.room;
         let app = self.view.app;
         let text = "INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, batch, message_ms,
                 created_ms, updated_ms, count_no, counts, forced)
@@ -381,27 +376,39 @@ impl Tx {
         let values = binds![app, &room.id, room.last_seq, room.last_count, room.total, at_ms];
         self.view.session.put(text, values).await?;
         if new.counts {
-            // What one writes one has read, and so has everything before it.
-            let text = if new.from_group {
-                "INSERT INTO members (app, room, user_id, member, joined_ms, read_count, read_message, shown_count,
-                        shown_message)
-                    VALUES ($1, $2, $3, 0, $6, CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS TEXT))
-                    ON CONFLICT (app, room, user_id) DO UPDATE SET left_ms = NULL, read_count = CAST($4 AS BIGINT),
-                        read_message = CAST($5 AS TEXT), shown_count = CAST($4 AS BIGINT), shown_message = CAST($5 AS TEXT)"
-            } else {
-                "UPDATE members SET read_count = $4, read_message = $5, shown_count = $4, shown_message = $5
-                    WHERE app = $1 AND room = $2 AND user_id = $3"
-            };
-            let mut values = binds![app, &room.id, &new.sender, room.last_count, new.id];
-            values.extend(new.from_group.then_some(Value::Int(at_ms)));
-            self.view.session.put(text, values).await?;
+            self.mark_own(locked, new, at_ms).await?;
         }
+        self.insert_mentions(locked, new).await?;
+        Ok((locked.room.last_seq, at_ms))
+    }
+
+    /// What one writes one has read, and so has everything before it: of the room's newest message.
+    pub(crate) async fn mark_own(&mut self, locked: &LockedRoom, new: &NewMessage, at_ms: i64) -> Result<()> {
+        let text = if new.from_group {
+            "INSERT INTO members (app, room, user_id, member, joined_ms, read_count, read_message, shown_count,
+                    shown_message)
+                VALUES ($1, $2, $3, 0, $6, CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS TEXT))
+                ON CONFLICT (app, room, user_id) DO UPDATE SET left_ms = NULL, read_count = CAST($4 AS BIGINT),
+                    read_message = CAST($5 AS TEXT), shown_count = CAST($4 AS BIGINT), shown_message = CAST($5 AS TEXT)"
+        } else {
+            "UPDATE members SET read_count = $4, read_message = $5, shown_count = $4, shown_message = $5
+                WHERE app = $1 AND room = $2 AND user_id = $3"
+        };
+        let mut values = binds![self.view.app, &locked.room.id, &new.sender, locked.room.last_count, new.id];
+        values.extend(new.from_group.then_some(Value::Int(at_ms)));
+        self.view.session.put(text, values).await
+    }
+
+    /// Whom the room's newest message names.
+    pub(crate) async fn insert_mentions(&mut self, locked: &LockedRoom, new: &NewMessage) -> Result<()> {
+        let room = &locked.room;
         for user in &new.mentions {
             let text = "INSERT INTO mentions (app, user_id, room, seq, count_no) VALUES ($1, $2, $3, $4, $5)
                 ON CONFLICT DO NOTHING";
-            self.view.session.put(text, binds![app, user, &room.id, room.last_seq, room.last_count]).await?;
+            let values = binds![self.view.app, user, &room.id, room.last_seq, room.last_count];
+            self.view.session.put(text, values).await?;
         }
-        Ok((room.last_seq, at_ms))
+        Ok(())
     }
 
     /// Changes a message in place: an edit or a recall.

@@ -1,12 +1,15 @@
 //! Rooms, pairs, and the locks both are changed under.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use banter_domain::id::{ObjectId, Pair, RoomId, UserId};
 use banter_domain::room::{Role, Room, RoomKind, Standing};
 
+use crate::messages::NewMessage;
 use crate::read::{Read, texts_text};
 use crate::sabotage::{self, Lock};
+use crate::sends::RoomForAll;
 use crate::sql::{Row, Statement, Value, binds};
 use crate::{EngineKind, Error, Result, Ties, Tx, View};
 
@@ -74,6 +77,15 @@ static STANDING: LazyLock<String> = LazyLock::new(|| format!("SELECT {STANDING_C
 static ROOM_AND_STANDING: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {ROOM}, {STANDING_COLUMNS} {STANDING_FROM}"));
 
+/// As [`STANDING`], of several users at once; who it is comes first.
+static STANDINGS: LazyLock<String> = LazyLock::new(|| {
+    let columns = STANDING_COLUMNS.replace("$3", "u.id");
+    format!(
+        "SELECT u.id, {columns} FROM rooms r CROSS JOIN (SELECT unnest(CAST($3 AS TEXT[])) AS id) u
+         LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = u.id WHERE r.app = $1 AND r.id = $2"
+    )
+});
+
 /// Reads a standing from the columns that begin at `from`.
 fn standing(row: &mut Row, from: usize, user: &UserId) -> Result<Standing> {
     let owner = row.user_opt(from)?.as_ref() == Some(user);
@@ -109,6 +121,18 @@ pub struct LockedRoom {
 }
 
 impl LockedRoom {
+    /// Takes the next place for a message, and returns it with the message's time.
+    pub(crate) fn count(&mut self, new: &NewMessage) -> (i64, i64) {
+        let room = &mut self.room;
+        let at_ms = new.now_ms.max(room.last_message_ms);
+        room.last_seq += 1;
+        room.last_count += i64::from(new.counts);
+        room.total += 1;
+        room.last_message = Some(room.last_seq);
+        room.last_message_ms = at_ms;
+        (room.last_seq, at_ms)
+    }
+
     /// Is it a direct room that one of its two does not see yet (R-09)?
     #[must_use]
     pub fn is_concealed(&self) -> bool {
@@ -144,6 +168,18 @@ impl LockedPair {
 fn locked(rows: Vec<Row>) -> Result<Option<LockedRoom>> {
     let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
     Ok(Some(LockedRoom { room: room(&mut row, 0)?, concealed: row.flag(ROOM_COLUMNS)? }))
+}
+
+/// A locked room, and the standings in it that were read after it.
+pub(crate) fn locked_for_all(room: Vec<Row>, stand: Vec<Row>) -> Result<Option<RoomForAll>> {
+    let Some(room) = locked(room)? else { return Ok(None) };
+    let read = |mut row: Row| {
+        let user = row.user(0)?;
+        let standing = standing(&mut row, 1, &user)?;
+        Ok((user, standing))
+    };
+    let standings = stand.into_iter().map(read).collect::<Result<HashMap<_, _>>>()?;
+    Ok(Some(RoomForAll { room, standings }))
 }
 
 /// What a new room begins with.
@@ -198,6 +234,15 @@ impl Tx {
         let (stands, room) = (answers.next_back().unwrap_or_default(), answers.next_back().unwrap_or_default());
         let (Some(room), Some(mut row)) = (locked(room)?, stands.into_iter().next()) else { return Ok(None) };
         Ok(Some((room, standing(&mut row, 0, user)?)))
+    }
+
+    /// What locks a room, and then asks how these users stand there.
+    pub(crate) fn locking_for<'a>(&self, id: &RoomId, users: impl Iterator<Item = &'a UserId>) -> Vec<Statement> {
+        let users: Vec<String> =
+            users.map(|user| user.as_str().to_owned()).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut statements = self.locking(id);
+        statements.push(Statement { text: STANDINGS.as_str().into(), binds: binds![self.view.app, id, users] });
+        statements
     }
 
     fn locking(&self, id: &RoomId) -> Vec<Statement> {

@@ -4,13 +4,23 @@
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::Kind;
 use banter_domain::search::{RESERVED, Term, index_tokens};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::read::Read;
 use crate::search_syntax::{fts5_text, to_fts5, to_tsquery, tsvector_text};
 use crate::sight::Eyes;
 use crate::sql::binds;
 use crate::{EngineKind, Result, Tx, View};
+
+/// All that was found in pending messages as one value, for PostgreSQL: there every statement has its price.
+const INDEX_ALL: &str = "WITH found AS MATERIALIZED (SELECT * FROM json_to_recordset($1::text::json)
+        AS n (app BIGINT, room TEXT, seq BIGINT, tokens TEXT)),
+    emptied AS (DELETE FROM search s USING found n
+        WHERE n.tokens IS NULL AND s.app = n.app AND s.room = n.room AND s.seq = n.seq),
+    entered AS (INSERT INTO search (app, room, seq, tokens)
+        SELECT app, room, seq, tokens::tsvector FROM found WHERE tokens IS NOT NULL
+        ON CONFLICT (app, room, seq) DO UPDATE SET tokens = excluded.tokens)
+    UPDATE messages m SET indexed = 1 FROM found n WHERE m.app = n.app AND m.room = n.room AND m.seq = n.seq";
 
 /// A found message.
 pub type Hit = (RoomId, ObjectId);
@@ -83,32 +93,30 @@ impl Tx {
         };
         let rows = self.view.session.rows(text, binds![limit]).await?;
         let more = i64::try_from(rows.len()).unwrap_or(limit) >= limit;
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        let mut found = Vec::with_capacity(rows.len());
         for mut row in rows {
             let (app, room, seq, number) = (row.int(0)?, row.room_id(1)?, row.int(2)?, row.int(6)?);
             let tokens = searchable(&row.text(3)?, &row.json(4)?, &row.map(5)?);
             let scope = scope(app, &room);
-            match kind {
-                EngineKind::Sqlite => {
-                    self.view.session.put("DELETE FROM search WHERE rowid = $1", binds![number]).await?;
-                    if !tokens.is_empty() {
-                        let text = "INSERT INTO search (rowid, scope, tokens) VALUES ($1, $2, $3)";
-                        self.view.session.put(text, binds![number, scope, fts5_text(&tokens)]).await?;
-                    }
-                }
-                EngineKind::Postgres => {
-                    let delete = "DELETE FROM search WHERE app = $1 AND room = $2 AND seq = $3";
-                    self.view.session.put(delete, binds![app, &room, seq]).await?;
-                    if !tokens.is_empty() {
-                        // The scope stands where no phrase of tokens can reach it.
-                        let tokens = format!("{} '{scope}':16383", tsvector_text(&tokens));
-                        let text =
-                            "INSERT INTO search (app, room, seq, tokens) VALUES ($1, $2, $3, $4::text::tsvector)";
-                        self.view.session.put(text, binds![app, &room, seq, tokens]).await?;
-                    }
-                }
+            if kind == EngineKind::Postgres {
+                // The scope stands where no phrase of tokens can reach it.
+                let tokens = (!tokens.is_empty()).then(|| format!("{} '{scope}':16383", tsvector_text(&tokens)));
+                found.push(json!({ "app": app, "room": room.as_str(), "seq": seq, "tokens": tokens }));
+                continue;
+            }
+            self.view.session.put("DELETE FROM search WHERE rowid = $1", binds![number]).await?;
+            if !tokens.is_empty() {
+                let text = "INSERT INTO search (rowid, scope, tokens) VALUES ($1, $2, $3)";
+                self.view.session.put(text, binds![number, scope, fts5_text(&tokens)]).await?;
             }
             let text = "UPDATE messages SET indexed = 1 WHERE app = $1 AND room = $2 AND seq = $3";
             self.view.session.put(text, binds![app, &room, seq]).await?;
+        }
+        if kind == EngineKind::Postgres {
+            self.view.session.put(INDEX_ALL, binds![Json::Array(found).to_string()]).await?;
         }
         Ok(more)
     }

@@ -8,7 +8,7 @@ use banter_domain::user::{Profile, User, UserKind};
 
 use crate::filter_sql::{self, Column, ColumnType};
 use crate::read::{Read, fold, map_text};
-use crate::sql::{Row, Value, binds};
+use crate::sql::{Row, Statement, Value, binds};
 use crate::{EngineKind, Error, Result, Tx, View};
 
 /// The columns [`user`] reads, of a table spelt `u`.
@@ -68,7 +68,7 @@ pub struct FoundUsers {
 }
 
 /// A user at the beginning of an act of his.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entered {
     /// Who.
     pub user: User,
@@ -247,6 +247,15 @@ fn field(user: &User, path: &str) -> Option<serde_json::Value> {
     }
 }
 
+/// Those who entered, by the hashes of their tokens.
+pub(crate) fn entered(rows: Vec<Row>) -> Result<HashMap<String, Entered>> {
+    let read = |mut row: Row| {
+        let entered = Entered { user: user(&mut row, 0)?, words: row.text_opt(USER_COLUMNS)? };
+        Ok((row.text(USER_COLUMNS + 1)?, entered))
+    };
+    rows.into_iter().map(read).collect()
+}
+
 impl Tx {
     /// Whose token this is, if it is still alive. Held until the transaction ends: a revocation
     /// waits for it, and whoever comes after a revocation finds nothing (R-21). With the user come
@@ -263,6 +272,17 @@ impl Tx {
         let rows = self.view.session.rows(&text, binds![self.view.app, hash, now_ms]).await?;
         let entered = |mut row: Row| Ok(Entered { user: user(&mut row, 0)?, words: row.text_opt(USER_COLUMNS)? });
         rows.into_iter().next().map(entered).transpose()
+    }
+
+    /// As [`Tx::enter`], for several tokens, at most one of each user's: whoever revokes all of a user's would
+    /// else have some of them and wait for others. PostgreSQL only.
+    pub(crate) fn entering(&self, hashes: Vec<String>, now_ms: i64) -> Statement {
+        let text = format!(
+            "SELECT {USER}, (SELECT c.value FROM config c WHERE c.app = $1 AND c.name = 'censorship'), t.hash
+             FROM tokens t JOIN users u ON u.app = t.app AND u.id = t.user_id
+             WHERE t.app = $1 AND t.hash = ANY($2) AND t.expires_ms > $3 FOR SHARE OF t"
+        );
+        Statement { text: text.into(), binds: binds![self.view.app, hashes, now_ms] }
     }
 
     /// Locks the rows of users, in one order, and returns those who exist.

@@ -7,6 +7,7 @@ mod hide;
 mod put_away;
 mod read;
 mod send;
+mod together;
 
 use banter_domain::id::{ObjectId, UserId};
 use banter_domain::push::Notice;
@@ -17,6 +18,7 @@ pub(crate) use read::seen_by;
 pub use read::{MessagesOfApp, MessagesPage};
 pub(crate) use send::Speaker;
 use serde_json::{Map, Value};
+pub(crate) use together::Queues;
 
 /// What somebody wants to say.
 #[derive(Debug, Clone, Default)]

@@ -6,14 +6,16 @@ use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::{Message, Sender};
 use banter_domain::moderation::{Act, Actor};
 use banter_domain::push::Notice;
-use banter_domain::record::{Action, Topic};
+use banter_domain::record::Action;
 use banter_domain::room::Standing;
 use banter_domain::user::{Profile, User};
 use banter_domain::words::WordFilter;
-use banter_store::{LockedRoom, NewMessage};
-use serde_json::Value;
+use banter_store::sabotage::{Lock, removed};
+use banter_store::{EngineKind, LockedRoom, NewMessage, NewSend};
+use serde_json::{Map, Value};
 
 use super::Words;
+use super::together::Wish;
 use crate::open::Open;
 use crate::{Caller, Chat, Error, Result, Who};
 
@@ -25,6 +27,13 @@ pub(crate) struct Speaker {
     pub(crate) force: bool,
     /// In answer to the room's webhook, which is not told of it again.
     pub(crate) answers: bool,
+}
+
+/// A message that may be sent.
+pub(crate) struct Judged {
+    new: NewSend,
+    /// As it will be, but for its place and time.
+    message: Message,
 }
 
 impl Chat {
@@ -39,7 +48,25 @@ impl Chat {
         sender: Option<UserId>,
         force: bool,
     ) -> Result<Message> {
-        let mut open = self.begin(caller).await?;
+        let wish = Wish { caller: caller.clone(), words };
+        match (self.store.kind(), &caller.who) {
+            // An API key may send past bans and blocks, which takes more than can be shared.
+            (EngineKind::Postgres, Who::User { .. }) if !removed(Lock::TokenCheck) => {
+                self.send_together(room, wish).await
+            }
+            _ => self.send_alone(room, wish, sender, force).await,
+        }
+    }
+
+    /// Sends one message in a transaction of its own.
+    pub(crate) async fn send_alone(
+        &self,
+        room: &RoomId,
+        Wish { caller, words }: Wish,
+        sender: Option<UserId>,
+        force: bool,
+    ) -> Result<Message> {
+        let mut open = self.begin(&caller).await?;
         let speaker = open.speaker(sender, force).await?;
         let sender = speaker.user.profile.id.clone();
         let (mut room, standing) = open.tx.lock_room_for(room, &sender).await?.ok_or(Error::NoRoom)?;
@@ -47,7 +74,7 @@ impl Chat {
         let words = open.clean(words).await?;
         let written = open.write((&mut room, standing), &speaker, words, None).await;
         if let Err(Error::Denied(why)) = &written {
-            self.message_refused(caller, sender, Some(room.id.clone()), *why);
+            self.message_refused(&caller, sender, Some(room.id.clone()), *why);
         }
         let message = written?;
         open.done().await?;
@@ -107,6 +134,34 @@ impl Open<'_> {
         words: Words,
         batch: Option<&str>,
     ) -> Result<Message> {
+        let judged = self.judge_message((room, standing), speaker, words, batch).await?;
+        let message = self.insert(room, vec![judged]).await?.pop();
+        if speaker.force {
+            let sender = &speaker.user.profile.id;
+            self.audit(Action::Force, Some(sender), Some(&room.id), None, None).await?;
+        }
+        Ok(message.ok_or_else(|| banter_store::Error::Database("a message has no place".to_owned()))?)
+    }
+
+    /// Writes messages that were judged under the room's lock, with their events.
+    pub(crate) async fn insert(&mut self, room: &mut LockedRoom, judged: Vec<Judged>) -> Result<Vec<Message>> {
+        let (new, mut messages): (Vec<_>, Vec<Message>) =
+            judged.into_iter().map(|Judged { new, message }| (new, message)).unzip();
+        let places = self.tx.insert_messages(room, &new).await?;
+        for (message, (seq, at_ms)) in messages.iter_mut().zip(places) {
+            (message.seq, message.message_ms, message.created_ms, message.updated_ms) = (seq, at_ms, at_ms, at_ms);
+        }
+        Ok(messages)
+    }
+
+    /// Judges one message in a locked room, where the speaker stands so, and makes it ready to be written.
+    pub(crate) async fn judge_message(
+        &mut self,
+        (room, standing): (&mut LockedRoom, Standing),
+        speaker: &Speaker,
+        words: Words,
+        batch: Option<&str>,
+    ) -> Result<Judged> {
         let Profile { id: sender, .. } = &speaker.user.profile;
         self.judge_standing(Act::Send, room, (sender, standing), speaker.actor, false).await?;
         let reply = match words.reply {
@@ -136,42 +191,31 @@ impl Open<'_> {
             from_group: standing.member && standing.in_group_only,
             now_ms: self.now_ms,
         };
-        let (seq, at_ms) = self.tx.insert_message(room, &new).await?;
         self.carry(room, new.id, &words.files, sender).await?;
-        let mut how = serde_json::Map::new();
-        if words.notice != Notice::Loud {
-            how.insert("notice".to_owned(), words.notice.name().into());
-        }
-        if speaker.answers {
-            how.insert("answer".to_owned(), true.into());
-        }
-        let how = (!how.is_empty()).then_some(how.into());
-        self.event(Topic::Message, Some((&room.id, seq)), Some(sender), how).await?;
-        if speaker.force {
-            self.audit(Action::Force, Some(sender), Some(&room.id), None, None).await?;
-        }
-        Ok(Message {
+        let message = Message {
             id: new.id,
-            seq,
+            seq: 0,
             room: room.id.clone(),
             sender: Sender {
                 profile: speaker.user.profile.clone(),
                 description: speaker.user.description.clone(),
                 is_robot: speaker.user.is_robot,
             },
-            kind: new.kind,
-            text: new.text,
-            body: new.body,
+            kind: new.kind.clone(),
+            text: new.text.clone(),
+            body: new.body.clone(),
             reply: reply.map(Box::new),
             reactions: Vec::new(),
             pinned: false,
-            message_ms: at_ms,
-            created_ms: at_ms,
-            updated_ms: at_ms,
+            message_ms: self.now_ms,
+            created_ms: self.now_ms,
+            updated_ms: self.now_ms,
             edited_ms: None,
-            batch: new.batch,
+            batch: new.batch.clone(),
             hidden: false,
-        })
+        };
+        let payload = told_with(words.notice, speaker.answers);
+        Ok(Judged { new: NewSend { message: new, event: self.draw_event(), payload }, message })
     }
 }
 
@@ -192,6 +236,18 @@ impl Open<'_> {
         of.extend(self.caller.is_platform().then(UserId::platform));
         Ok(self.tx.tie_files(room, message, files, &of).await?)
     }
+}
+
+/// What readers of the outbox must know of a new message beyond itself.
+fn told_with(notice: Notice, answers: bool) -> Option<Value> {
+    let mut payload = Map::new();
+    if notice != Notice::Loud {
+        payload.insert("notice".to_owned(), notice.name().into());
+    }
+    if answers {
+        payload.insert("answer".to_owned(), true.into());
+    }
+    (!payload.is_empty()).then_some(payload.into())
 }
 
 pub(crate) fn mentioned(users: &[UserId]) -> Value {

@@ -121,7 +121,7 @@ fn told(events: &[HookEvent]) -> Vec<HookEvent> {
 impl Open<'_> {
     /// From now on there may be a webhook to be told: what happens before this act is never told to it.
     pub(crate) async fn begin_webhooks(&mut self) -> Result<()> {
-        let from: ObjectId = self.event_id();
+        let from: ObjectId = self.draw_event();
         Ok(self.tx.begin_cursor(READER, from).await?)
     }
 }

@@ -1,5 +1,6 @@
 //! What is said, changed, taken back and read again.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::common::{Caller, House};
@@ -50,6 +51,54 @@ each_store! {
         for system in ["joinRoom", "addMember", "deleteMember", "addMembers", "leaveRoom", "assignAdmin"] {
             bob.sends("den", json!({"messageType": system, "message": "x"})).await.expect_error(400, "INVALID_MESSAGE_FORMAT");
         }
+    }
+
+    async fn those_who_speak_at_once_are_judged_one_by_one(house: House) {
+        house.room("den").owner("ann").members(["bob", "mia", "max"]).await;
+        let [ann, bob, mia, max, out] = house.users(["ann", "bob", "mia", "max", "out"]).await;
+        ann.bans("den", "max").await.expect_ok();
+        ann.said("den", "first").await;
+        let all = [&bob, &mia, &max, &out];
+        let talk = (0..40).map(|number| async move {
+            let (who, text) = (number % 4, format!("{number:02}"));
+            let words = match number {
+                8 => json!({"messageType": "text", "message": text, "mentions": ["ann"]}),
+                9 => json!({"messageType": "text", "message": text, "reply": "0123456789abcdef01234567"}),
+                _ => json!({"messageType": "text", "message": text}),
+            };
+            (who, text, all[who].sends("den", words).await)
+        });
+        let mut told = Vec::new();
+        for (who, text, answer) in join_all(talk).await {
+            match who {
+                2 => answer.expect_refused("USER_BANNED"),
+                3 => answer.expect_refused("NOT_ROOM_MEMBER"),
+                _ => {
+                    let sent = answer.expect_ok();
+                    assert_eq!((&sent["message"], &sent["sender"]["_id"]), (&json!(text), &json!(["bob", "mia"][who])));
+                    told.push((sent["_id"].clone(), sent["createdAtMS"].clone(), text));
+                }
+            }
+        }
+        assert_eq!(told.len(), 20);
+        let page = ann.reads("den").await.expect_ok();
+        let kept = page["data"].as_array().unwrap();
+        for (id, at, text) in &told {
+            let kept = kept.iter().find(|kept| kept["_id"] == *id).expect(text);
+            assert_eq!((&kept["message"], &kept["createdAtMS"]), (&json!(text), at));
+        }
+        assert_eq!(page["totalCount"], 21);
+        let said = house.said("den").await;
+        assert_eq!((said.len(), said[0].as_str()), (21, "first"));
+        // Each has read up to his own last word, and who said nothing nothing.
+        let after = |of: usize| said.iter().rev().take_while(|text| text.parse::<usize>().is_ok_and(|n| n % 4 != of)).count();
+        assert_eq!((bob.unread("den").await, mia.unread("den").await), (after(0) as i64, after(1) as i64));
+        assert_eq!((ann.unread("den").await, max.unread("den").await), (20, 21));
+        assert_eq!(ann.room("den").await.expect_ok()["isMentioned"], true);
+        // A room that is not there is nobody else's trouble.
+        let [there, nowhere] = futures_util::future::join(mia.says("den", "here"), mia.says("nowhere", "here")).await.into();
+        there.expect_ok();
+        nowhere.expect_refused("NOT_ROOM_MEMBER");
     }
 
     async fn a_reply_brings_what_it_answers(house: House) {

@@ -1,4 +1,4 @@
-//! The reference: what axum costs when nothing is asked of it.
+//! What axum costs when nothing is asked of it.
 //!
 //! It checks that two headers are present and equal to what they should be, and answers the same
 //! bytes every time. Whatever Banter takes beyond this, Banter takes.
@@ -11,9 +11,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use bytes::Bytes;
-use tokio::net::TcpListener;
 
 use crate::Result;
 use crate::args::Fixed;
@@ -27,24 +25,15 @@ struct Answer {
     body: Bytes,
 }
 
-/// Listens on a free port of the loopback, says which, and answers until it is stopped.
+/// Answers until it is stopped.
 pub(crate) async fn serve(fixed: &Fixed) -> Result<()> {
     let answer = Arc::new(Answer {
         client_key: fixed.client_key.clone(),
         token: fixed.token.clone(),
         body: Bytes::from(vec![b'x'; fixed.size]),
     });
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    println!("reference: listening on http://{}", listener.local_addr()?);
-    let listener = listener.tap_io(|stream| {
-        // A socket that cannot do this still answers, only later.
-        if let Err(error) = stream.set_nodelay(true) {
-            eprintln!("reference: no TCP_NODELAY: {error}");
-        }
-    });
     let router = Router::new().route("/fixed", get(fixed_answer)).with_state(answer);
-    axum::serve(listener, router).await?;
-    Ok(())
+    super::listen(router).await
 }
 
 async fn fixed_answer(State(answer): State<Arc<Answer>>, headers: HeaderMap) -> Response {

@@ -1,0 +1,122 @@
+//! Several messages of one room in one transaction: what a hot room on PostgreSQL needs, where every
+//! statement has its price.
+
+use std::collections::HashMap;
+
+use banter_domain::id::{ObjectId, RoomId, UserId};
+use banter_domain::record::Topic;
+use banter_domain::room::Standing;
+use serde_json::{Value as Json, json};
+
+use crate::messages::NewMessage;
+use crate::read::map_text;
+use crate::records::NewEvent;
+use crate::rooms::LockedRoom;
+use crate::sql::binds;
+use crate::{EngineKind, Entered, Result, Tx};
+
+/// A room locked for several who want to speak, and how each stands there.
+#[derive(Debug)]
+pub struct RoomForAll {
+    /// Under its lock.
+    pub room: LockedRoom,
+    /// By user; whoever is missing has nobody's standing.
+    pub standings: HashMap<UserId, Standing>,
+}
+
+/// A message to be written, with the event that tells of it.
+#[derive(Debug)]
+pub struct NewSend {
+    /// The message.
+    pub message: NewMessage,
+    /// The event's id.
+    pub event: ObjectId,
+    /// What else the event holds.
+    pub payload: Option<Json>,
+}
+
+/// All rows as one value; one statement writes them where they belong. A member's mark moves to his last
+/// message, and only there: so it is looked for by member and not by message.
+const WRITE_ALL: &str = "WITH new AS MATERIALIZED (SELECT * FROM json_to_recordset($3::text::json) AS n (seq BIGINT,
+        id TEXT, sender TEXT, kind TEXT, text TEXT, body TEXT, reply TEXT, batch TEXT, at_ms BIGINT, count_no BIGINT,
+        counts BIGINT, forced BIGINT, marks BIGINT, event TEXT, payload TEXT)),
+    written AS (INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, batch, message_ms, created_ms,
+            updated_ms, count_no, counts, forced)
+        SELECT $1, $2, seq, id, sender, kind, text, body, reply, batch, at_ms, at_ms, at_ms, count_no, counts, forced
+        FROM new),
+    counted AS (UPDATE rooms SET last_seq = $4, last_count = $5, total = $6, last_message = $4, last_message_ms = $7
+        WHERE app = $1 AND id = $2),
+    marked AS (UPDATE members m SET (read_count, read_message, shown_count, shown_message) =
+            (SELECT n.count_no, n.id, n.count_no, n.id FROM new n WHERE n.sender = m.user_id AND n.marks = 1
+             ORDER BY n.seq DESC LIMIT 1)
+        WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY(ARRAY(SELECT n.sender FROM new n WHERE n.marks = 1)))
+    INSERT INTO events (app, id, topic, room, seq, user_id, payload)
+        SELECT $1, event, $8, $2, seq, sender, payload FROM new";
+
+impl Tx {
+    /// What [`Tx::enter`] and then [`Tx::lock_room_for`] do, for several users with their tokens' hashes and in one
+    /// round trip: who of them is still to be let in, by hash, and the room. PostgreSQL only.
+    pub async fn enter_and_lock(
+        &mut self,
+        who: &[(String, UserId)],
+        now_ms: i64,
+        room: &RoomId,
+    ) -> Result<(HashMap<String, Entered>, Option<RoomForAll>)> {
+        let mut statements = vec![self.entering(who.iter().map(|(hash, _)| hash.clone()).collect(), now_ms)];
+        statements.extend(self.locking_for(room, who.iter().map(|(_, user)| user)));
+        let mut answers = self.view.session.batch(statements).await?;
+        let (stand, locked) = (answers.pop().unwrap_or_default(), answers.pop().unwrap_or_default());
+        let entered = crate::users::entered(answers.into_iter().next().unwrap_or_default())?;
+        Ok((entered, crate::rooms::locked_for_all(locked, stand)?))
+    }
+
+    /// Writes messages in a locked room, each with the event that tells of it, and returns each one's place
+    /// and time. What they change of the room and of what their senders have read goes with them.
+    pub async fn insert_messages(&mut self, locked: &mut LockedRoom, all: &[NewSend]) -> Result<Vec<(i64, i64)>> {
+        let mut places = Vec::with_capacity(all.len());
+        if self.view.kind == EngineKind::Sqlite {
+            for NewSend { message: new, event, payload } in all {
+                let (seq, at_ms) = self.insert_message(locked, new).await?;
+                let (room, user, payload) = (Some(&locked.room.id), Some(&new.sender), payload.clone());
+                let event = NewEvent { id: *event, topic: Topic::Message, room, seq: Some(seq), user, payload };
+                self.insert_event(&event).await?;
+                places.push((seq, at_ms));
+            }
+            return Ok(places);
+        }
+        let mut rows = Vec::with_capacity(all.len());
+        for NewSend { message: new, event, payload } in all {
+            let (seq, at_ms) = locked.count(new);
+            rows.push(json!({
+                "seq": seq, "id": new.id.to_string(), "sender": new.sender.as_str(), "kind": new.kind,
+                "text": new.text.to_string(), "body": map_text(&new.body), "reply": new.reply.map(|id| id.to_string()),
+                "batch": new.batch, "at_ms": at_ms, "count_no": locked.room.last_count, "counts": i64::from(new.counts),
+                "forced": i64::from(new.forced), "marks": i64::from(new.counts && !new.from_group),
+                "event": event.to_string(), "payload": payload.as_ref().map(Json::to_string),
+            }));
+            places.push((seq, at_ms));
+            if new.counts && new.from_group {
+                self.mark_own(locked, new, at_ms).await?;
+            }
+            self.insert_mentions(locked, new).await?;
+        }
+        let room = &locked.room;
+        let values = binds![
+            self.view.app,
+            &room.id,
+            Json::Array(rows).to_string(),
+            room.last_seq,
+            room.last_count,
+            room.total,
+            room.last_message_ms,
+            Topic::Message.name(),
+        ];
+        if all.len() > 1 {
+            // What does not fit shows before the commit: then each can still be written alone.
+            self.view.session.run(WRITE_ALL, values).await?;
+        } else {
+            self.view.session.put(WRITE_ALL, values).await?;
+        }
+        Ok(places)
+    }
+}
