@@ -340,6 +340,7 @@ impl Import<'_> {
             cover: change.cover.or_else(|| room.cover.clone()),
             description: change.description.or_else(|| room.description.clone()),
             tags: change.tags.unwrap_or_else(|| room.tags.clone()),
+            webhook_by: if change.webhook.is_some() { None } else { room.webhook_by.clone() },
             webhook: change.webhook.or_else(|| room.webhook.clone()),
             bot_mode: change.bot_mode.unwrap_or(room.bot_mode),
             ext_params: change.ext_params.or_else(|| room.ext_params.clone()),

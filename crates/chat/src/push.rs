@@ -140,8 +140,10 @@ impl Reach {
                 if some.is_empty() {
                     return Ok(None);
                 }
+                let page = view.devices_of(some, self.service).await?;
+                // Not before: after a fault it is asked again.
                 *from += some.len();
-                Ok(Some(view.devices_of(some, self.service).await?))
+                Ok(Some(page))
             }
             (Telling::Message { .. }, Stage::Named(_)) | (Telling::Platform { .. }, _) => Ok(None),
         }

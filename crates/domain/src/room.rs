@@ -97,6 +97,8 @@ pub struct Room {
     pub tags: Vec<String>,
     /// Where messages are told to a robot.
     pub webhook: Option<String>,
+    /// Who set it, and speaks and listens by it; `None`: the platform.
+    pub webhook_by: Option<UserId>,
     /// May the robot answer?
     pub bot_mode: bool,
     /// What the robot last said its state was; empty: nothing yet.

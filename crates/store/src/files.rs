@@ -57,17 +57,19 @@ impl View {
         Ok(!self.session.rows(text, binds![self.app, id]).await?.is_empty())
     }
 
-    /// The rooms of a file in which a user has a place: where it is worth asking whether he may read it. At most
-    /// `limit`.
-    pub async fn rooms_of_file(&mut self, id: ObjectId, user: &UserId, limit: i64) -> Result<Vec<RoomId>> {
-        let text = "SELECT DISTINCT fr.room FROM file_rooms fr JOIN rooms r ON r.app = fr.app AND r.id = fr.room
+    /// The rooms of a file in which a user has a place: where it is worth asking whether he may read it; and whether it
+    /// is there by anything in the members' sight. At most `limit`.
+    pub async fn rooms_of_file(&mut self, id: ObjectId, user: &UserId, limit: i64) -> Result<Vec<(RoomId, bool)>> {
+        let text = "SELECT fr.room, MAX(CASE WHEN fr.message = '' OR EXISTS (SELECT 1 FROM messages lm
+                WHERE lm.app = $1 AND lm.room = fr.room AND lm.id = fr.message AND lm.hidden = 0) THEN 1 ELSE 0 END)
+            FROM file_rooms fr JOIN rooms r ON r.app = fr.app AND r.id = fr.room
             WHERE fr.app = $1 AND fr.file = $2 AND (r.owner = $3
                 OR EXISTS (SELECT 1 FROM members m WHERE m.app = $1 AND m.room = fr.room AND m.user_id = $3 AND m.member = 1)
                 OR EXISTS (SELECT 1 FROM group_members g CROSS JOIN members gm WHERE g.app = $1 AND g.user_id = $3
                     AND gm.app = g.app AND gm.room = fr.room AND gm.user_id = g.grp AND gm.member = 1))
-            LIMIT $4";
+            GROUP BY fr.room LIMIT $4";
         let rows = self.session.rows(text, binds![self.app, id, user, limit]).await?;
-        rows.into_iter().map(|mut row| row.room_id(0)).collect()
+        rows.into_iter().map(|mut row| Ok((row.room_id(0)?, row.flag(1)?))).collect()
     }
 
     /// Files that are to be removed with their bytes: what is gone, and what was begun before a moment (milliseconds)

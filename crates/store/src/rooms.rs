@@ -16,10 +16,10 @@ use crate::{EngineKind, Error, Result, Ties, Tx, View};
 /// The columns [`room`] reads, of a table spelt `r`.
 pub(crate) const ROOM: &str = "r.id, r.kind, r.low, r.high, r.owner, r.name, r.cover, r.description, r.tags, r.webhook,
     r.bot_mode, r.ext_params, r.frozen, r.closed, r.last_seq, r.last_count, r.total, r.last_message,
-    r.last_message_ms, r.pinned, r.created_ms, r.secret, r.bot_state";
+    r.last_message_ms, r.pinned, r.created_ms, r.secret, r.bot_state, r.webhook_by";
 
 /// How many columns [`ROOM`] names.
-pub(crate) const ROOM_COLUMNS: usize = 23;
+pub(crate) const ROOM_COLUMNS: usize = 24;
 
 /// Reads a room from the columns that begin at `from`.
 pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
@@ -53,6 +53,7 @@ pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
         created_ms: row.int(from + 20)?,
         secret: row.flag(from + 21)?,
         bot_state: row.text(from + 22)?,
+        webhook_by: row.user_opt(from + 23)?,
     })
 }
 
@@ -310,8 +311,8 @@ impl Tx {
     pub async fn insert_room(&mut self, new: &NewRoomRow) -> Result<Option<LockedRoom>> {
         let pair = new.kind.pair().map(Pair::both);
         let text = "INSERT INTO rooms (app, id, kind, low, high, owner, name, cover, description, tags, webhook,
-                bot_mode, ext_params, frozen, closed, last_seq, created_ms, secret)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                bot_mode, ext_params, frozen, closed, last_seq, created_ms, secret, webhook_by)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
             ON CONFLICT DO NOTHING";
         let values = binds![
             self.view.app,
@@ -332,6 +333,7 @@ impl Tx {
             new.last_seq,
             new.created_ms,
             new.secret,
+            new.webhook_by.as_ref().map(UserId::as_str),
         ];
         if self.view.session.run(text, values).await? == 0 {
             return Ok(None);
@@ -351,7 +353,7 @@ impl Tx {
     /// Writes what a room is called and shows, who owns it, and whether it is frozen or closed.
     pub async fn save_room(&mut self, locked: &mut LockedRoom, room: Room) -> Result<()> {
         let text = "UPDATE rooms SET owner = $3, name = $4, cover = $5, description = $6, tags = $7, webhook = $8,
-                bot_mode = $9, ext_params = $10, frozen = $11, closed = $12, last_seq = $13
+                bot_mode = $9, ext_params = $10, frozen = $11, closed = $12, last_seq = $13, webhook_by = $14
             WHERE app = $1 AND id = $2";
         let values = binds![
             self.view.app,
@@ -367,6 +369,7 @@ impl Tx {
             room.frozen,
             room.closed,
             room.last_seq,
+            room.webhook_by.as_ref().map(UserId::as_str),
         ];
         locked.room = room;
         self.view.session.put(text, values).await

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use banter_domain::file::{File, may_read_unsent};
 use banter_domain::id::{AppId, Bucket, ObjectId};
-use banter_domain::moderation::{Act, Actor, Denied, Facts, decide};
+use banter_domain::moderation::{Act, Actor, Denied, Facts, decide, sees_hidden};
 use banter_store::{Bytestream, View};
 
 use crate::{App, Caller, Chat, Error, Result};
@@ -75,8 +75,9 @@ async fn may_read(view: &mut View, caller: &Caller, file: &File) -> Result<()> {
         return Ok(());
     }
     let rooms = view.rooms_of_file(file.id, &reader, ROOMS).await?;
-    for room in &rooms {
+    for (room, in_sight) in &rooms {
         if let Some((room, standing)) = view.room_and_standing(room, &reader).await?
+            && (*in_sight || sees_hidden(actor, standing))
             && decide(Act::ReadFile, Facts { actor, room: &room, standing, author: false }).is_ok()
         {
             return Ok(());

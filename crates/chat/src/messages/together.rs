@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::message::Message;
 use banter_domain::room::Standing;
-use banter_store::{Entered, RoomForAll};
+use banter_store::{Entered, Error as StoreError, RoomForAll};
 use tokio::sync::oneshot;
 
 use super::Words;
@@ -96,13 +96,13 @@ impl Queues {
 /// Why nothing of a shared transaction was done.
 enum Failed {
     /// Something before the commit: nothing is left behind.
-    Before(banter_store::Error),
+    Before(StoreError),
     /// The commit, or what cannot be told from it.
-    Commit(banter_store::Error),
+    Commit(StoreError),
 }
 
-impl From<banter_store::Error> for Failed {
-    fn from(error: banter_store::Error) -> Self {
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
         Self::Before(error)
     }
 }
@@ -129,7 +129,7 @@ impl Chat {
         };
         self.sending.leave(app, room, queue);
         // Whoever had the turn is gone, and nobody knows how far he came.
-        told.unwrap_or_else(|_| Err(banter_store::Error::Database("a shared send was given up".to_owned()).into()))
+        told.unwrap_or_else(|_| Err(StoreError::Database("a shared send was given up".to_owned()).into()))
     }
 
     async fn send_all(&self, room: &RoomId, all: Vec<Waiting>) {
@@ -144,12 +144,17 @@ impl Chat {
                 outcomes
             }
             // One of them may be what does not fit, or be in somebody's way.
-            Err(Failed::Before(banter_store::Error::Database(_) | banter_store::Error::TryAgain(_)))
+            Err(Failed::Before(StoreError::Database(_) | StoreError::TryAgain(_) | StoreError::Corrupt(_)))
                 if wishes.len() > 1 =>
             {
-                let mut outcomes = Vec::with_capacity(wishes.len());
+                let mut outcomes: Vec<Result<Message>> = Vec::with_capacity(wishes.len());
                 for wish in wishes {
-                    outcomes.push(self.send_alone(room, wish, None, false).await);
+                    let outcome = match outcomes.last() {
+                        // The room is held by somebody else: nobody waits for him twice.
+                        Some(Err(Error::Store(error @ StoreError::TryAgain(_)))) => Err(error.clone().into()),
+                        Some(_) | None => self.send_alone(room, wish, None, false).await,
+                    };
+                    outcomes.push(outcome);
                 }
                 outcomes
             }
@@ -191,9 +196,7 @@ impl Chat {
         }
         let outcome = |refusal: Option<Error>| match refusal {
             Some(refusal) => Err(refusal),
-            None => {
-                sent.next().ok_or_else(|| banter_store::Error::Database("a message has no place".to_owned()).into())
-            }
+            None => sent.next().ok_or_else(|| StoreError::Database("a message has no place".to_owned()).into()),
         };
         Ok(refused.into_iter().map(outcome).collect())
     }
@@ -218,10 +221,10 @@ impl<'a> Open<'a> {
 }
 
 /// What ends a whole act is a fault of the store; everything else is somebody's refusal.
-fn store(error: Error) -> banter_store::Error {
+fn store(error: Error) -> StoreError {
     match error {
         Error::Store(error) => error,
-        other => banter_store::Error::Database(other.to_string()),
+        other => StoreError::Database(other.to_string()),
     }
 }
 

@@ -93,6 +93,11 @@ impl Open<'_> {
             }
             (_, _) => self.caller.viewer(),
         };
+        let hooked = new.webhook.as_ref().is_some_and(|webhook| !webhook.is_empty());
+        if kind.is_direct() && !self.caller.is_platform() && (hooked || new.bot_mode == Some(true)) {
+            // Neither of the two lets somebody else listen and speak there, nor could he do so later.
+            return Err(Denied::NotPermitted(Act::UpdateRoom).into());
+        }
         let masked = self.words().await?;
         let mask = |text: &Option<String>| text.as_deref().map(|text| masked.mask(text).into_owned());
         let row = Room {
@@ -102,12 +107,13 @@ impl Open<'_> {
             description: mask(&new.description),
             tags: new.tags.clone(),
             webhook: new.webhook.clone(),
+            webhook_by: if hooked { self.setter() } else { None },
             bot_mode: new.bot_mode.unwrap_or(false),
             ext_params: new.ext_params.clone(),
             ..new_room_row(id, kind, self.now_ms)
         };
         let room = self.tx.insert_room(&row).await?.ok_or(Error::RoomExists)?;
-        if room.webhook.as_ref().is_some_and(|webhook| !webhook.is_empty()) {
+        if hooked {
             self.begin_webhooks().await?;
         }
         if let Some(owner) = &room.owner

@@ -155,6 +155,7 @@ pub(crate) fn new_room_row(id: RoomId, kind: RoomKind, created_ms: i64) -> Room 
         description: None,
         tags: Vec::new(),
         webhook: None,
+        webhook_by: None,
         bot_mode: false,
         bot_state: String::new(),
         ext_params: None,

@@ -42,6 +42,7 @@ impl Chat {
             cover: change.cover.or_else(|| room.cover.clone()),
             description: mask(change.description, &room.description),
             tags: change.tags.unwrap_or_else(|| room.tags.clone()),
+            webhook_by: if change.webhook.is_some() { open.setter() } else { room.webhook_by.clone() },
             webhook: change.webhook.or_else(|| room.webhook.clone()),
             bot_mode: change.bot_mode.unwrap_or(room.bot_mode),
             ext_params: change.ext_params.or_else(|| room.ext_params.clone()),
@@ -76,6 +77,11 @@ impl Chat {
 }
 
 impl Open<'_> {
+    /// Who sets something; `None`: the platform.
+    pub(super) fn setter(&self) -> Option<UserId> {
+        (!self.caller.is_platform()).then(|| self.caller.user())
+    }
+
     /// A change is judged by its weightiest part first, and by every part.
     async fn judge_change(&mut self, room: &LockedRoom, change: &RoomChange) -> Result<()> {
         if change.frozen.is_some() {

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use banter_domain::id::ObjectId;
-use banter_domain::webhook::Target;
+use banter_domain::message::Kind;
+use banter_domain::webhook::{HookEvent, Target};
 use banter_store::{Delivery, DeliveryState};
 
+use super::listening;
 use crate::{App, Caller, Chat, Error, Result};
 
 /// Where a target is told, and what it is signed with.
@@ -34,16 +36,38 @@ impl Chat {
         Ok(self.store.view(app.number).await?.next_delivery(target).await?)
     }
 
-    /// Where a target is told now.
+    /// Where a target is told now. A room's webhook is told as long as whoever set it could still do so.
     pub async fn place_of(&self, app: &App, target: &Target) -> Result<Place> {
         let mut view = self.store.view(app.number).await?;
         let hook = view.webhook().await?.unwrap_or_default();
         let secrets = self.hook_secrets(app.number, &hook);
         let address = match target {
             Target::App => hook.url,
-            Target::Room(room) => view.room(room).await?.and_then(|room| room.webhook),
+            Target::Room(room) => listening(&mut view, room).await?.and_then(|room| room.webhook),
         };
-        Ok(Place { address: address.filter(|address| !address.is_empty()), secrets })
+        Ok(Place { address, secrets })
+    }
+
+    /// Is what a delivery tells of still there to be told? Not a message that was deleted, taken back or taken out of
+    /// the members' sight since it was read from the outbox.
+    pub async fn is_still_so(&self, app: &App, delivery: &Delivery) -> Result<bool> {
+        let (Target::Room(room), Some(HookEvent::Message)) = (&delivery.target, delivery.event) else {
+            return Ok(true);
+        };
+        let mut view = self.store.view(app.number).await?;
+        let told = view.events(delivery.id, delivery.id.successor(), 1).await?;
+        let (Some(seq), Some(room)) = (told.first().and_then(|event| event.seq), view.room(room).await?) else {
+            return Ok(false);
+        };
+        let message = view.message_at(&room, seq).await?;
+        Ok(message.is_some_and(|message| !message.hidden && message.kind != Kind::Recall.name()))
+    }
+
+    /// What a delivery tells of is not there any more: it is told to nobody.
+    pub async fn drop_delivery(&self, app: &App, delivery: &Delivery) -> Result<()> {
+        let mut tx = self.store.change(app.number).await?;
+        tx.end_delivery(delivery.id, &delivery.target).await?;
+        Ok(tx.commit().await?)
     }
 
     /// A delivery has failed, and is tried again after `wait_ms`.

@@ -1,4 +1,4 @@
-//! HookTelling others by request: an app of moderation, a room's robot of what happens in the room.
+//! Telling others by request: an app of moderation, a room's robot of what happens in the room.
 //!
 //! What happened is read from the outbox, turned into deliveries ([`turn`]), and each target is told its
 //! own in order ([`deliver`]). What a robot answers is an act like any other ([`reply`]).
@@ -8,9 +8,12 @@ mod refusals;
 mod reply;
 mod turn;
 
-use banter_domain::id::ObjectId;
+use banter_domain::id::{ObjectId, RoomId};
+use banter_domain::moderation::webhook_stands;
 use banter_domain::record::Action;
+use banter_domain::room::{Room, Standing};
 use banter_domain::webhook::HookEvent;
+use banter_store::View;
 use serde_json::json;
 
 pub use deliver::Place;
@@ -111,6 +114,24 @@ impl Chat {
         }
         all
     }
+}
+
+/// A room whose webhook listens.
+async fn listening(view: &mut View, id: &RoomId) -> Result<Option<Room>> {
+    let room = view.room(id).await?.filter(|room| room.webhook.as_ref().is_some_and(|webhook| !webhook.is_empty()));
+    match room {
+        Some(room) if stands(view, &room).await? => Ok(Some(room)),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Could whoever set a room's webhook still do so?
+async fn stands(view: &mut View, room: &Room) -> Result<bool> {
+    let standing = match &room.webhook_by {
+        Some(by) => view.standing(&room.id, by).await?,
+        None => Standing::default(),
+    };
+    Ok(webhook_stands(room, standing))
 }
 
 /// An empty list stands for everything.

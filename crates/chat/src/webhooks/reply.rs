@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use banter_domain::id::UserId;
+use banter_domain::moderation::{Act, Actor, may_answer};
+use banter_domain::room::RoomKind;
 use banter_domain::webhook::Target;
 use banter_store::{Delivery, LockedRoom};
 
+use super::stands;
 use crate::messages::{Speaker, Words};
 use crate::open::Open;
 use crate::{App, Caller, Chat, Error, Result, Who};
@@ -38,7 +41,9 @@ impl Chat {
             return Ok(None);
         }
         let refused = match room {
-            Some(mut room) if room.bot_mode => open.take_reply(&mut room, reply).await?,
+            Some(mut room) if room.bot_mode && stands(&mut open.tx, &room).await? => {
+                open.take_reply(&mut room, reply).await?
+            }
             Some(_) | None => None,
         };
         open.done().await?;
@@ -48,13 +53,8 @@ impl Chat {
 
 impl Open<'_> {
     async fn take_reply(&mut self, room: &mut LockedRoom, reply: Reply) -> Result<Option<Error>> {
-        if let Some(state) = reply.state.filter(|state| *state != room.bot_state) {
-            self.tx.set_bot_state(room, &state).await?;
-            self.room_changed(room).await?;
-        }
-        let Some(words) = reply.words else { return Ok(None) };
         let sender = reply.sender.clone().unwrap_or_else(UserId::platform);
-        match self.answer(room, reply.sender, words).await {
+        match self.answer(room, reply).await {
             Ok(()) => Ok(None),
             // A fault is no refusal: the delivery is made again.
             Err(error @ Error::Store(_)) => Err(error),
@@ -68,10 +68,35 @@ impl Open<'_> {
     }
 
     /// Nothing is written before it is judged, so that a refusal leaves the rest of the act as it is.
-    async fn answer(&mut self, room: &mut LockedRoom, sender: Option<UserId>, words: Words) -> Result<()> {
-        let speaker = Speaker { answers: true, ..self.speaker(sender, false).await? };
+    async fn answer(&mut self, room: &mut LockedRoom, reply: Reply) -> Result<()> {
+        let mut speaker = Speaker { answers: true, ..self.speaker(reply.sender, false).await? };
         let standing = self.tx.standing(&room.id, &speaker.user.profile.id).await?;
-        let words = self.clean(words).await?;
-        self.write((room, standing), &speaker, words, None).await.map(drop)
+        let named = (speaker.actor != Actor::Platform).then_some(&speaker.user.profile.id);
+        if room.webhook_by.is_some() && named.is_some() {
+            // Only the platform speaks for users by more right than their own.
+            speaker.actor = Actor::User;
+        }
+        self.judge_standing(Act::Send, room, (&speaker.user.profile.id, standing), speaker.actor, false).await?;
+        let apart = match &room.kind {
+            RoomKind::Direct(pair) => self.tx.standing(&room.id, pair.both()[0]).await?.blocked,
+            RoomKind::Group | RoomKind::Custom => false,
+        };
+        may_answer(room, apart, named)?;
+        if let Some(words) = reply.words {
+            let mut words = self.clean(words).await?;
+            if room.webhook_by.is_some() {
+                // Whoever names a file by his webhook does not get to read it.
+                words.files.clear();
+            }
+            self.write((room, standing), &speaker, words, None).await?;
+        }
+        if let Some(state) = reply.state {
+            let state = self.words().await?.mask(&state).into_owned();
+            if state != room.bot_state {
+                self.tx.set_bot_state(room, &state).await?;
+                self.room_changed(room).await?;
+            }
+        }
+        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use banter_store::{HookRow, NewDelivery, StoredEvent, View};
 use serde_json::Value;
 
 use super::refusals;
-use super::{READER, told};
+use super::{READER, listening, told};
 use crate::{App, Chat, Result};
 
 /// Something to be told.
@@ -162,10 +162,9 @@ impl Turn {
         self.hook.url.is_some() && told(&self.hook.events).contains(&event)
     }
 
-    /// A room that has a webhook.
+    /// A room whose webhook listens.
     async fn room(&mut self, id: &RoomId) -> Result<Option<Room>> {
-        let room = self.view.room(id).await?;
-        Ok(room.filter(|room| room.webhook.as_ref().is_some_and(|webhook| !webhook.is_empty())))
+        listening(&mut self.view, id).await
     }
 
     /// What somebody said. What the server says of who came and went is told as that, and what a robot

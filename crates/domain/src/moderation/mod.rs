@@ -7,6 +7,7 @@
 mod act;
 mod decide;
 mod denied;
+mod hook;
 mod notify;
 
 pub use act::{Act, Frozen, Needs, Terms};
@@ -14,4 +15,5 @@ pub use decide::{
     Actor, Facts, Target, decide, hears, may_be_brought, may_change_room, may_hear_room, sees_hidden, shows_reading,
 };
 pub use denied::Denied;
+pub use hook::{may_answer, webhook_stands};
 pub use notify::{Awaited, may_notify};

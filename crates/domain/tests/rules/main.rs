@@ -8,10 +8,10 @@ mod moments;
 mod rights;
 
 use banter_domain::moderation::{
-    Act, Actor, Awaited, Denied, Frozen, Target, hears, may_be_brought, may_change_room, may_hear_room, may_notify,
-    shows_reading,
+    Act, Actor, Awaited, Denied, Frozen, Target, hears, may_answer, may_be_brought, may_change_room, may_hear_room,
+    may_notify, shows_reading, webhook_stands,
 };
-use banter_domain::room::{Role, Standing};
+use banter_domain::room::{Role, Room, Standing};
 
 use moments::*;
 
@@ -439,4 +439,35 @@ fn l29_the_platform_notifies_both_of_a_blocked_pair() {
     // The platform's own client stands nowhere.
     assert!(may_notify(of(Standing::default())));
     assert!(!may_notify(of(apart)));
+}
+
+#[test]
+fn r16_a_webhook_stands_as_long_as_its_setter_may_set_it() {
+    for room in rooms() {
+        for standing in standings() {
+            assert!(webhook_stands(&room, standing), "the platform's own stands");
+            let by_max = Room { webhook_by: Some(user("max")), ..room.clone() };
+            let may = standing.is_superuser() && !standing.banned && !standing.blocked && !standing.hidden;
+            assert_eq!(webhook_stands(&by_max, standing), may, "{by_max:?} {standing:?}");
+        }
+    }
+}
+
+#[test]
+fn l_40_r16_a_webhook_answers_in_few_names() {
+    let (max, bob) = (user("max"), user("bob"));
+    for room in rooms() {
+        for sender in [None, Some(&max), Some(&bob)] {
+            assert_eq!(may_answer(&room, true, sender), Err(Denied::Blocked));
+            assert_eq!(may_answer(&room, false, sender), Ok(()), "the platform acts for everybody");
+            let by_max = Room { webhook_by: Some(max.clone()), ..room.clone() };
+            assert_eq!(may_answer(&by_max, true, sender), Err(Denied::Blocked));
+            let expected = match sender {
+                Some(sender) if *sender == bob => Err(Denied::NotPermitted(Act::Send)),
+                _ if room.frozen => Err(Denied::Frozen),
+                _ => Ok(()),
+            };
+            assert_eq!(may_answer(&by_max, false, sender), expected);
+        }
+    }
 }

@@ -47,6 +47,7 @@ pub(crate) fn room(kind: RoomKind, owner: Option<&str>) -> Room {
         description: None,
         tags: Vec::new(),
         webhook: None,
+        webhook_by: None,
         bot_mode: false,
         bot_state: String::new(),
         ext_params: None,

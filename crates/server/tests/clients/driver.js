@@ -24,6 +24,17 @@ const commands = {
   tell({ socket, event, payload }) {
     sockets.get(socket).emit(event, ...payload);
   },
+  // Many sockets at once, each of which speaks as soon as it may; answers with what each was answered.
+  burst({ base, options, count, event, payload }) {
+    const one = () => new Promise((done, failed) => {
+      const socket = io(base, { forceNew: true, reconnection: false, ...options });
+      socket.once('connect_error', failed);
+      socket.once('connect', () => {
+        socket.timeout(10000).emitWithAck(event, ...payload).then(done, failed).finally(() => socket.close());
+      });
+    });
+    return Promise.all(Array.from({ length: count }, one));
+  },
   pause({ socket }) {
     // The operating system's buffer fills, and then the server's queue.
     sockets.get(socket).io.engine.transport.ws._socket.pause();

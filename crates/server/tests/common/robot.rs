@@ -98,6 +98,11 @@ impl Robot {
         self.says.lock().expect("a list").push_back(what);
     }
 
+    /// From now on it is content with everything.
+    pub(crate) fn forgets_what_to_say(&self) {
+        self.says.lock().expect("a list").clear();
+    }
+
     pub(crate) fn answers(&self, body: Value) {
         self.says(Says::This(200, body));
     }
@@ -113,6 +118,11 @@ impl Robot {
         let heard = self.hears().await;
         assert_eq!(heard.event(), "MESSAGE", "{heard:?}");
         heard.words().to_owned()
+    }
+
+    /// What it was told by now and nobody looked at, if anything.
+    pub(crate) fn has_heard(&mut self) -> Option<Heard> {
+        self.heard.try_recv().ok()
     }
 
     /// Nothing came that nobody looked at.

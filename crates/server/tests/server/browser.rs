@@ -101,6 +101,8 @@ each_store! {
             "refusal": [401, "INVALID_TOKEN"],
             "banAndUnban": [200, 200],
             "read": 200,
+            "reactAndRecall": [200, "recall"],
+            "files": ["點.png", true, 1],
             "websocket": [0, true],
             "polling": [0, "ann"],
         });

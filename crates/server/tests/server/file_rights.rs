@@ -230,6 +230,18 @@ each_store! {
         assert!(can_read(&ann, &file).await && !can_read(&bob, &file).await);
     }
 
+    async fn what_is_out_of_the_members_sight_takes_its_files_along(house: House) {
+        house.room("den").owner("ann").members(["bob", "cat"]).await;
+        let [ann, bob, cat] = house.users(["ann", "bob", "cat"]).await;
+        let file = brings(&bob, "den", "x").await;
+        let first = message(&shows(&bob, "den", &file).await);
+        assert!(can_read(&cat, &file).await);
+        ann.posts(&format!("/messages/{first}/hidden")).await.expect_ok();
+        assert!(!can_read(&cat, &file).await && can_read(&ann, &file).await, "superusers see what is hidden");
+        message(&shows(&bob, "den", &file).await);
+        assert!(can_read(&cat, &file).await, "sent again, it is there by the second message");
+    }
+
     async fn a_file_is_its_uploaders_until_he_sends_it(house: House) {
         house.room("den").owner("ann").members(["bob"]).await;
         house.room("lab").owner("ann").members(["cat"]).await;

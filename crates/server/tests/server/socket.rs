@@ -124,6 +124,17 @@ impl House {
         Some(Socket { name, driver, heard })
     }
 
+    /// Many sockets of one user at once, each of which says who it is as soon as it may; what each was answered.
+    pub(crate) async fn enters_at_once(&self, user: &Caller, count: usize, transport: &str) -> Option<Vec<Value>> {
+        let headers = json!({ "CLIENT_KEY": self.keys().client, "Authorization": user.token() });
+        let command = json!({
+            "base": self.base(), "options": { "transports": [transport] }, "count": count,
+            "event": "auth2", "payload": [user.token(), headers],
+        });
+        let answers = driver()?.does("burst", command).await.expect("each is answered");
+        Some(answers.as_array().expect("a list").clone())
+    }
+
     /// A user's socket, as the web client opens it: he has said who he is, and hears.
     pub(crate) async fn listens(&self, user: &Caller) -> Option<Socket> {
         let socket = self.socket(json!({ "transports": ["websocket"] })).await?;

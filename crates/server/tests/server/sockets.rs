@@ -52,6 +52,14 @@ each_store! {
         }
     }
 
+    async fn whoever_speaks_as_soon_as_he_may_is_heard(house: House) {
+        let ann = house.user("ann").await;
+        for transport in ["websocket", "websocket", "polling", "websocket"] {
+            let Some(answers) = house.enters_at_once(&ann, 50, transport).await else { return };
+            assert!(answers.len() == 50 && answers.iter().all(|answer| answer["RC"] == 0), "{answers:?}");
+        }
+    }
+
     async fn a_failed_entry_is_told_and_leaves_the_socket_open_and_deaf(house: House) {
         let [ann, ..] = den(&house).await;
         let Some(socket) = house.socket(json!({ "transports": WEB })).await else { return };

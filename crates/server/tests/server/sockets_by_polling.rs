@@ -78,6 +78,8 @@ each_store! {
             let heard = socket.heard();
             let words: Vec<&str> = heard.iter().filter(|(event, _)| event == "chat message").map(|(_, message)| message["message"].as_str().unwrap()).collect();
             assert_eq!(words, (0..30).map(|number| number.to_string()).collect::<Vec<_>>());
+        }
+        for socket in [&polling, &upgrading] {
             let sent = socket.asks("chat message", json!([{ "room": "den", "message": "by socket" }])).await;
             assert_eq!(sent["RC"], 0, "{sent}");
         }

@@ -120,6 +120,132 @@ each_store! {
         assert!(said.contains(&"robots speak".to_owned()), "{said:?}");
     }
 
+    async fn a_users_webhook_names_nobody_but_robots_and_himself(house: House) {
+        let mut robot = Robot::listens().await;
+        den(&house, &robot).await;
+        house.user("max").await;
+        for (named, heard) in [("bob", false), ("max", false), ("ann", true), ("robot001", true)] {
+            let words = format!("in the name of {named}");
+            let said = asked(&house, &mut robot, reply(named, &words)).await;
+            assert_eq!(said.contains(&words), heard, "{named}: {said:?}");
+        }
+        // The platform's own may: it acts for them.
+        house.platform().put("/rooms/den", json!({"webhook": robot.url})).await.expect_ok();
+        let said = asked(&house, &mut robot, reply("bob", "the platform says so")).await;
+        assert!(said.contains(&"the platform says so".to_owned()), "{said:?}");
+    }
+
+    async fn a_webhook_listens_and_speaks_as_long_as_its_setter_may_set_it(house: House) {
+        let mut robot = Robot::listens().await;
+        den(&house, &robot).await;
+        let (ann, bob) = (house.user("ann").await, house.user("bob").await);
+        ann.sets("den", "bob", "role", "admin").await.expect_ok();
+        bob.updates("den", json!({"webhook": robot.url})).await.expect_ok();
+        let mut fence = Robot::listens().await;
+        house.room("fence").owner("ann").await;
+        ann.updates("fence", json!({"webhook": fence.url})).await.expect_ok();
+        ann.said("den", "one").await;
+        assert_eq!(robot.hears_words().await, "one");
+        ann.bans("den", "bob").await.expect_ok();
+        ann.said("den", "two").await;
+        // What happened is read in its order: this comes after it.
+        ann.said("fence", "read").await;
+        assert_eq!(fence.hears_words().await, "read");
+        ann.unbans("den", "bob").await.expect_ok();
+        ann.said("den", "three").await;
+        assert_eq!(robot.hears_words().await, "three");
+        ann.removes("den", ["bob"]).await.expect_ok();
+        ann.said("den", "four").await;
+        ann.said("fence", "read").await;
+        assert_eq!(fence.hears_words().await, "read");
+        ann.updates("den", json!({"webhook": robot.url})).await.expect_ok();
+        ann.said("den", "five").await;
+        assert_eq!(robot.hears_words().await, "five");
+    }
+
+    async fn what_waits_is_not_told_once_the_setter_is_banned(house: House) {
+        let mut robot = Robot::listens().await;
+        den(&house, &robot).await;
+        let (ann, bob) = (house.user("ann").await, house.user("bob").await);
+        ann.sets("den", "bob", "role", "admin").await.expect_ok();
+        bob.updates("den", json!({"webhook": robot.url})).await.expect_ok();
+        for _ in 0..1_000 {
+            robot.says(Says::This(500, json!({})));
+        }
+        ann.said("den", "one").await;
+        ann.said("den", "two").await;
+        assert_eq!(robot.hears_words().await, "one");
+        ann.bans("den", "bob").await.expect_ok();
+        // He may have been asked once more while she did it; then all that waits is dead.
+        let dead = || async { house.platform().get("/admin/webhook/deliveries?state=dead").await.expect_list().len() };
+        while dead().await < 2 {
+            tokio::task::yield_now().await;
+        }
+        robot.forgets_what_to_say();
+        while let Some(heard) = robot.has_heard() {
+            assert_eq!(heard.words(), "one");
+        }
+    }
+
+    async fn a_users_webhook_is_silent_in_a_frozen_room(house: House) {
+        let mut robot = Robot::listens().await;
+        den(&house, &robot).await;
+        house.user("ann").await.freezes("den").await.expect_ok_saying("Room frozen successfully");
+        let platform = house.platform();
+        robot.answers(reply("robot001", "through the ice"));
+        for words in ["one", "two"] {
+            platform.said("den", words).await;
+            assert_eq!(robot.hears_words().await, words);
+        }
+        assert_eq!(house.said("den").await, ["one", "two"]);
+    }
+
+    async fn l_40_no_robot_speaks_between_two_of_whom_one_blocks_the_other(house: House) {
+        let mut robot = Robot::listens().await;
+        let direct = house.direct("ann", "bob").await;
+        house.platform().post("/admin/clients", json!({"_id": "robot001", "isRobot": true})).await.expect_ok();
+        let change = json!({"webhook": robot.url, "botMode": true});
+        house.platform().put(&format!("/rooms/{direct}"), change.clone()).await.expect_ok();
+        let (ann, bob) = (house.user("ann").await, house.user("bob").await);
+        robot.says(Says::This(500, json!({})));
+        bob.said(&direct, "?").await;
+        assert_eq!(robot.hears_words().await, "?");
+        ann.blocks("bob").await.expect_ok();
+        for answer in [reply("robot001", "slipped through"), json!({"toBotState": "slipped through"})] {
+            robot.answers(answer);
+        }
+        let platform = house.platform();
+        for words in ["one", "two", "three"] {
+            platform.said(&direct, words).await;
+        }
+        while robot.hears_words().await != "three" {}
+        assert_eq!(house.said(&direct).await, ["?", "one", "two", "three"]);
+        assert_eq!(platform.room(&direct).await.expect_ok()["botState"], "");
+        // Neither of the two brings a third along, now or when he makes the room.
+        bob.updates(&direct, change.clone()).await.expect_refused("INSUFFICIENT_PERMISSIONS");
+        let mut new = json!({"roomType": "direct", "members": ["ann", "cat"]});
+        house.user("cat").await;
+        new["webhook"] = change["webhook"].clone();
+        ann.post("/rooms", new.clone()).await.expect_refused("INSUFFICIENT_PERMISSIONS");
+        new["webhook"] = json!("");
+        ann.post("/rooms", new).await.expect_ok();
+    }
+
+    async fn l_32_nobody_gets_a_file_by_naming_it_in_an_answer(house: House) {
+        let mut robot = Robot::listens().await;
+        den(&house, &robot).await;
+        house.room("secret").owner("bob").members(["robot001"]).await;
+        let bob = house.user("bob").await;
+        let file = bob.uploads("pictures", "secret", "a.txt", "text/plain", "a secret").await.expect_ok();
+        let path = format!("/files/pictures/{}", file["_id"].as_str().expect("an id"));
+        bob.sends("secret", json!({"messageType": "image", "originalUrl": path})).await.expect_ok();
+        for named in ["bob", "robot001", "ann"] {
+            let data = json!({"messageType": "image", "originalUrl": path, "message": "x"});
+            asked(&house, &mut robot, json!({"senderID": named, "data": data})).await;
+        }
+        house.user("ann").await.get(&path).await.expect_refused("INSUFFICIENT_PERMISSIONS");
+    }
+
     async fn r10_the_app_is_told_of_a_refused_answer(house: House) {
         let (mut robot, mut app) = (Robot::listens().await, Robot::listens().await);
         den(&house, &robot).await;

@@ -335,6 +335,32 @@ each_store! {
         own.stop().await;
     }
 
+    async fn what_is_taken_back_while_a_webhook_is_down_is_not_told_later(house: House) {
+        let mut robot = Robot::listens().await;
+        den(&house, &robot).await;
+        let ann = house.user("ann").await;
+        // The first keeps the others waiting until they are gone.
+        for _ in 0..1_000 {
+            robot.says(Says::This(500, json!({})));
+        }
+        ann.said("den", "first").await;
+        assert_eq!(robot.hears_words().await, "first");
+        let [recalled, deleted, hidden] = [ann.said("den", "recalled").await, ann.said("den", "deleted").await, ann.said("den", "hidden").await];
+        until(&house, "waiting", 4).await;
+        ann.recalls("den", &recalled).await.expect_ok();
+        ann.erases("den", &deleted).await.expect_ok();
+        ann.posts(&format!("/messages/{hidden}/hidden")).await.expect_ok();
+        ann.said("den", "last").await;
+        robot.forgets_what_to_say();
+        loop {
+            match robot.hears_words().await.as_str() {
+                "first" => {}
+                "last" => break,
+                other => panic!("{other} is told though it is gone"),
+            }
+        }
+    }
+
     async fn nobody_is_led_to_this_machine(house: House) {
         let mut own = Own::over(&house).await;
         let house = own.start(banter_server::ServeSettings::default()).await;

@@ -35,6 +35,10 @@ CREATE INDEX deliveries_by_state ON deliveries (app, state, id);
 -- What the room's robot last said its state was.
 ALTER TABLE rooms ADD COLUMN bot_state TEXT NOT NULL DEFAULT '';
 
+-- Who set the room's webhook; NULL: the platform. Of those that are there already the owner is taken to have.
+ALTER TABLE rooms ADD COLUMN webhook_by TEXT COLLATE "C";
+UPDATE rooms SET webhook_by = owner WHERE webhook <> '';
+
 -- Apps whose rooms have webhooks already are told from here on.
 INSERT INTO cursors (app, name, next)
     SELECT DISTINCT r.app, 'webhooks',

@@ -2,6 +2,7 @@
 //! as the same act over REST would be.
 
 use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -15,6 +16,7 @@ use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::{Value, json};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
 
 use super::events::Word;
 use super::line::{Payload, SocketIoLine};
@@ -93,7 +95,12 @@ struct Heard {
 pub(super) fn attach(io: &SocketIo, edge: &Edge, sockets: &Arc<Sockets>) {
     // The server's parts outlive its sockets, but must not be kept alive by the library.
     let (edge, sockets) = (edge.downgrade(), Arc::downgrade(sockets));
-    io.ns("/", async move |socket: SocketRef| opened(&socket, &edge, &sockets));
+    // Before the library greets the socket: what the client says at once is said to somebody who listens.
+    let before = move |socket: SocketRef| {
+        opened(&socket, &edge, &sockets);
+        std::future::ready(Ok::<(), Infallible>(()))
+    };
+    io.ns("/", (async || ()).with(before));
 }
 
 fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<Sockets>) {

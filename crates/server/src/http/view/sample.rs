@@ -141,6 +141,7 @@ pub fn room() -> RoomSeen {
             description: Some("Where the tour begins".to_owned()),
             tags: vec!["demo".to_owned()],
             webhook: None,
+            webhook_by: None,
             bot_mode: false,
             bot_state: String::new(),
             ext_params: None,

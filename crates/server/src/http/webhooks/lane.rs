@@ -129,6 +129,9 @@ impl Teller<'_> {
     async fn attempt(&self, delivery: &Delivery, stopping: &watch::Receiver<()>) -> banter_chat::Result<()> {
         let chat = &self.edge.chat;
         let place = chat.place_of(self.app, &delivery.target).await?;
+        if !chat.is_still_so(self.app, delivery).await? {
+            return chat.drop_delivery(self.app, delivery).await;
+        }
         let place = match self.hooks.asker.place(place) {
             Ok(place) => place,
             Err(why) => return self.bury(delivery, why, None).await,
