@@ -219,19 +219,29 @@ impl View {
         self.session.rows(&text, values).await?.into_iter().map(delivery).collect()
     }
 
-    /// How many deliveries wait and how many are dead, and when the oldest that waits was written.
-    pub async fn count_deliveries(&mut self) -> Result<(i64, i64, Option<i64>)> {
+    /// How many of the app's deliveries wait, and how many are dead.
+    pub async fn count_deliveries(&mut self) -> Result<(i64, i64)> {
         let count = "SELECT count(*) FROM deliveries d WHERE d.app = $1 AND d.state = $2";
         let mut counts = [0, 0];
         for (slot, state) in counts.iter_mut().zip([DeliveryState::Waiting, DeliveryState::Dead]) {
             let rows = self.session.rows(count, binds![self.app, state.name()]).await?;
             *slot = rows.first().map_or(Ok(0), |row| row.int(0))?;
         }
-        let oldest =
-            "SELECT d.made_ms FROM deliveries d WHERE d.app = $1 AND d.state = 'waiting' ORDER BY d.id LIMIT 1";
-        let rows = self.session.rows(oldest, binds![self.app]).await?;
         let [waiting, dead] = counts;
-        Ok((waiting, dead, rows.first().map(|row| row.int(0)).transpose()?))
+        Ok((waiting, dead))
+    }
+
+    /// The same of all apps, and when the oldest that waits was written.
+    pub async fn count_deliveries_everywhere(&mut self) -> Result<(i64, i64, Option<i64>)> {
+        let count = "SELECT count(*), MIN(d.made_ms) FROM deliveries d WHERE d.state = $1";
+        let mut counts = [(0, None); 2];
+        for (slot, state) in counts.iter_mut().zip([DeliveryState::Waiting, DeliveryState::Dead]) {
+            if let Some(row) = self.session.rows(count, binds![state.name()]).await?.first() {
+                *slot = (row.int(0)?, row.int_opt(1)?);
+            }
+        }
+        let [(waiting, oldest_ms), (dead, _)] = counts;
+        Ok((waiting, dead, oldest_ms))
     }
 }
 

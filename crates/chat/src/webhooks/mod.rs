@@ -50,7 +50,7 @@ impl Chat {
     pub async fn webhook(&self, caller: &Caller) -> Result<Webhook> {
         let mut view = self.store.view(caller.app.number).await?;
         let row = view.webhook().await?.unwrap_or_default();
-        let (waiting, dead, _) = view.count_deliveries().await?;
+        let (waiting, dead) = view.count_deliveries().await?;
         let secret_ms = (row.secret_no > 0).then_some(row.rotated_ms);
         Ok(Webhook { events: told(&row.events), url: row.url, secret_ms, waiting, dead })
     }

@@ -222,7 +222,7 @@ each_store! {
         assert_eq!(house.said(&direct).await, ["?", "one", "two", "three"]);
         assert_eq!(platform.room(&direct).await.expect_ok()["botState"], "");
         // Neither of the two brings a third along, now or when he makes the room.
-        bob.updates(&direct, change.clone()).await.expect_refused("INSUFFICIENT_PERMISSIONS");
+        bob.updates(&direct, change.clone()).await.expect_refused("USER_BLOCKED");
         let mut new = json!({"roomType": "direct", "members": ["ann", "cat"]});
         house.user("cat").await;
         new["webhook"] = change["webhook"].clone();

@@ -348,7 +348,7 @@ each_store! {
         let [recalled, deleted, hidden] = [ann.said("den", "recalled").await, ann.said("den", "deleted").await, ann.said("den", "hidden").await];
         until(&house, "waiting", 4).await;
         ann.recalls("den", &recalled).await.expect_ok();
-        ann.erases("den", &deleted).await.expect_ok();
+        ann.erases("den", &deleted).await.expect_ok_saying("Message deleted successfully");
         ann.posts(&format!("/messages/{hidden}/hidden")).await.expect_ok();
         ann.said("den", "last").await;
         robot.forgets_what_to_say();

@@ -30,7 +30,7 @@ CREATE TABLE deliveries (
     PRIMARY KEY (app, id)
 );
 CREATE INDEX deliveries_by_target ON deliveries (app, target, state, id);
-CREATE INDEX deliveries_by_state ON deliveries (app, state, id);
+CREATE INDEX deliveries_by_state ON deliveries (state, app, id);
 
 -- What the room's robot last said its state was.
 ALTER TABLE rooms ADD COLUMN bot_state TEXT NOT NULL DEFAULT '';

@@ -30,7 +30,7 @@ CREATE TABLE deliveries (
     PRIMARY KEY (app, id)
 );
 CREATE INDEX deliveries_by_target ON deliveries (app, target, state, id);
-CREATE INDEX deliveries_by_state ON deliveries (app, state, id);
+CREATE INDEX deliveries_by_state ON deliveries (state, app, id);
 
 -- What the room's robot last said its state was.
 ALTER TABLE rooms ADD COLUMN bot_state TEXT NOT NULL DEFAULT '';
@@ -48,5 +48,5 @@ INSERT INTO cursors (app, name, next)
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('deliveries', 'sqlite_autoindex_deliveries_1', '1000000 1000000 1'),
     ('deliveries', 'deliveries_by_target', '1000000 1000000 1000 300 1'),
-    ('deliveries', 'deliveries_by_state', '1000000 1000000 300000 1');
+    ('deliveries', 'deliveries_by_state', '1000000 300000 300000 1');
 ANALYZE sqlite_schema;

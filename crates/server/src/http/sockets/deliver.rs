@@ -72,6 +72,7 @@ fn sweep(sockets: &Sockets, edge: &Edge) {
         // The library may still hold what waits for one that polls: it is known as ended for longer than that.
         now.saturating_sub(since) < REMEMBERED
     });
+    locked(&sockets.early).retain(|_, connection| !connection.is_over());
     for id in gone {
         sockets.registry().close(id);
     }

@@ -53,6 +53,8 @@ pub(crate) struct Sockets {
     registry: Mutex<Registry>,
     /// By the library's own ids.
     talks: Mutex<HashMap<String, Arc<Talk>>>,
+    /// Websockets that a polling client turns to before it is greeted, by the same ids.
+    early: Mutex<HashMap<String, Arc<Connection>>>,
     /// Apps that are followed, and where to go on in each one's outbox.
     followed: Mutex<HashMap<i64, (Arc<App>, ObjectId)>>,
     /// Apps with news.
@@ -95,6 +97,7 @@ impl Sockets {
             serve,
             registry: Mutex::default(),
             talks: Mutex::default(),
+            early: Mutex::default(),
             followed: Mutex::default(),
             news: Mutex::default(),
             wake: Notify::new(),
@@ -115,11 +118,16 @@ impl Sockets {
     ) -> Response {
         request.extensions_mut().insert(connection.clone());
         let query = request.uri().query().unwrap_or_default();
-        let line = named(query, "sid").and_then(|sid| {
+        let sid = named(query, "sid").map(str::to_owned);
+        let websocket = named(query, "transport") == Some("websocket");
+        if let Some(sid) = sid.as_ref().filter(|_| websocket) {
+            // Before the socket is looked for: it opens now, or is found.
+            locked(&self.early).insert(sid.clone(), connection.clone());
+        }
+        let line = sid.as_ref().and_then(|sid| {
             let talk = locked(&self.talks).get(sid).cloned();
             talk.map(|talk| talk.line().clone())
         });
-        let websocket = named(query, "transport") == Some("websocket");
         let says = request.method() == Method::POST;
         if let Some(line) = line.as_ref().filter(|_| !says) {
             line.move_to(connection, websocket);
@@ -139,6 +147,12 @@ impl Sockets {
                 response = answer => response,
             },
         };
+        if websocket
+            && (line.is_some() || response.status() != StatusCode::SWITCHING_PROTOCOLS)
+            && let Some(sid) = sid
+        {
+            locked(&self.early).remove(&sid);
+        }
         // It may have been cut off while its answer was made: then nobody hears that any more.
         if line.is_some_and(|line| line.is_gone()) {
             response = plain(StatusCode::BAD_REQUEST, UNKNOWN);

@@ -120,6 +120,9 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     // The library's socket must not keep alive what keeps it alive.
     let listening = Arc::downgrade(&talk);
     locked(&sockets.talks).insert(sid.clone(), talk);
+    if let Some(websocket) = locked(&sockets.early).remove(&sid) {
+        line.move_to(&websocket, true);
+    }
     socket.on_fallback(move |Event(event): Event, arguments: TryData<Arguments>, ack: AckSender| {
         // Called in the order in which things were said; what takes time is done elsewhere.
         if let Some(talk) = listening.upgrade() {
