@@ -106,6 +106,8 @@ async fn history(house: &House, block: bool, tries: bool) -> Option<Vec<String>>
     let at_first = house.listens(&bob).await?;
     let socket = house.listens(&ann).await?;
     if block { ann.blocks("bob").await } else { ann.bans("den", "bob").await }.expect_ok();
+    // What is told of it shows the room as it is then: before the next words in both.
+    socket.hears("blockStatus", |_| true).await;
     if tries {
         tries_everything(house, &bob, room, &of_ann, &his).await;
     }
