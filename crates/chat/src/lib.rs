@@ -44,7 +44,7 @@ pub use import::{ImportError, Imported, Record};
 pub use kept::{Kept, KeptAnswer, ListKey, Ticket};
 pub use messages::{Batch, BatchDone, Deleted, MessagesOfApp, MessagesPage, Para, PutAwayDone, Words};
 pub use moderation::{ListReader, Written};
-pub use outbox::{Ears, RoomForEach};
+pub use outbox::{Ears, RoomForEach, RoomOfOne};
 pub use push::{MAX_DEVICES, Reach, Telling};
 pub use rooms::{NewKind, NewRoom, Property, Reading, RoomChange, RoomsQuery, SortBy, Way};
 pub use search::{Found, SearchFor, SearchQuery};

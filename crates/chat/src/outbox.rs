@@ -5,7 +5,7 @@
 //! reads the outbox reads up to the first event of an act that is still under way: what comes later
 //! may be there already, but something before it is yet to come.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError, Weak};
 
 use banter_domain::id::{ObjectId, ObjectIds, RoomId, UserId};
@@ -15,7 +15,7 @@ use banter_domain::room::{Outlook, Room, RoomSeen};
 use banter_store::StoredEvent;
 
 use crate::access::TokenHash;
-use crate::rooms::seen;
+use crate::rooms::{eyes, seen};
 use crate::{Chat, Result};
 
 /// Whoever wants to know at once that something happened.
@@ -31,10 +31,21 @@ pub trait Ears: Send + Sync {
 /// A room as each of some users sees it.
 #[derive(Debug, Clone)]
 pub struct RoomForEach {
-    /// What all see alike.
+    /// What all see alike. Its newest message is not among that.
     pub seen: RoomSeen,
     /// Those of the users who hear the room, and how they see it.
-    pub outlooks: Vec<(UserId, Outlook)>,
+    pub each: Vec<RoomOfOne>,
+}
+
+/// How one user sees a room.
+#[derive(Debug, Clone)]
+pub struct RoomOfOne {
+    /// Who.
+    pub user: UserId,
+    /// How he stands there, and what is his own.
+    pub outlook: Outlook,
+    /// The newest message that he sees.
+    pub last_message: Option<Message>,
 }
 
 #[derive(Default)]
@@ -170,14 +181,15 @@ impl Chat {
         let mut view = self.store.view(app).await?;
         let Some(room) = view.room(room).await? else { return Ok(None) };
         let seen = seen(&mut view, &room, None).await?;
-        let mut outlooks = Vec::new();
+        let mut each = Vec::new();
         for user in choose(&seen) {
             let outlook = view.outlook(&room, &user).await?;
             if hears(outlook.standing) {
-                outlooks.push((user, outlook));
+                let last_message = view.last_seen(&room, eyes(&user, outlook.standing)).await?;
+                each.push(RoomOfOne { user, outlook, last_message });
             }
         }
-        Ok(Some(RoomForEach { seen, outlooks }))
+        Ok(Some(RoomForEach { seen, each }))
     }
 
     /// Which of these users hear a room.
@@ -197,6 +209,11 @@ impl Chat {
                 .collect::<Vec<_>>(),
         );
         Ok(above)
+    }
+
+    /// Who of some users deleted the message at this place of a room for himself.
+    pub async fn who_put_away(&self, app: i64, room: &Room, seq: i64, users: &[UserId]) -> Result<HashSet<UserId>> {
+        Ok(self.store.view(app).await?.who_put_away(&room.id, seq, users).await?)
     }
 
     /// Who is meant by a user: those in it, if it is a user group; else himself.

@@ -74,6 +74,9 @@ pub struct Edge {
     /// Calls a minute with one API key; 0: no limit
     #[arg(long, env = "BANTER_RATE_LIMIT", value_name = "N", default_value_t = 6000)]
     pub rate_limit: u32,
+    /// Sockets that may be opened by polling in a minute from one address; 0: no limit
+    #[arg(long, env = "BANTER_POLL_OPENINGS", value_name = "N", default_value_t = 600)]
+    pub poll_openings: u32,
     /// The largest body, bytes
     #[arg(long, env = "BANTER_BODY_LIMIT", value_name = "BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1024..=1 << 30))]
     pub body_limit: u32,
@@ -370,6 +373,8 @@ pub struct ServeSettings {
     pub sandbox: bool,
     /// Calls a minute with one API key; 0: no limit.
     pub rate_limit: u32,
+    /// Sockets that may be opened by polling in a minute from one address; 0: any number.
+    pub poll_openings: u32,
     /// The largest body, bytes.
     pub body_limit: usize,
     /// The largest body on the message routes, bytes.
@@ -421,6 +426,7 @@ impl Default for ServeSettings {
             token_days: 7,
             sandbox: false,
             rate_limit: 6000,
+            poll_openings: 600,
             body_limit: 1 << 20,
             message_body_limit: 10 << 20,
             socket_packet_limit: 1 << 20,
@@ -456,6 +462,7 @@ impl Edge {
             token_days: self.token_days,
             sandbox: self.sandbox,
             rate_limit: self.rate_limit,
+            poll_openings: self.poll_openings,
             body_limit: self.body_limit as usize,
             message_body_limit: self.message_body_limit as usize,
             socket_packet_limit: self.socket_packet_limit as usize,

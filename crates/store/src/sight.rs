@@ -1,6 +1,8 @@
 //! What of a room's messages somebody sees: not what he deleted for himself, and not what the room's
 //! owner and managers took out of sight.
 
+use std::collections::HashSet;
+
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::Message;
 use banter_domain::room::Room;
@@ -112,6 +114,16 @@ impl View {
         );
         let rows = self.session.rows(&text, binds![self.app, room, user, first, last, TOLD]).await?;
         rows.into_iter().map(|mut row| row.object_id(0)).collect()
+    }
+
+    /// Who of some users deleted the message at this place for himself.
+    pub async fn who_put_away(&mut self, room: &RoomId, seq: i64, users: &[UserId]) -> Result<HashSet<UserId>> {
+        let text = "SELECT c.user_id FROM members c WHERE c.app = $1 AND c.room = $2 AND c.user_id = ANY($4)
+                AND c.cleared_seq >= $3
+            UNION ALL SELECT p.user_id FROM put_away p WHERE p.app = $1 AND p.user_id = ANY($4) AND p.room = $2
+                AND p.seq = $3";
+        let rows = self.session.rows(text, binds![self.app, room, seq, users]).await?;
+        rows.into_iter().map(|mut row| row.user(0)).collect()
     }
 
     /// Has somebody deleted anything of a room for himself?

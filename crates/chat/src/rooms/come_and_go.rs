@@ -2,7 +2,7 @@
 
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::Kind;
-use banter_domain::moderation::{Act, Actor, Facts, Target, may_be_brought, may_change_room, shows_reading};
+use banter_domain::moderation::{Act, Actor, Facts, Target, decide, may_be_brought, may_change_room, shows_reading};
 use banter_domain::record::Topic;
 use banter_domain::room::{Invitation, RoomSeen, Standing};
 use banter_domain::user::UserKind;
@@ -174,7 +174,10 @@ impl Open<'_> {
     pub(super) async fn come_in(&mut self, room: &mut LockedRoom, standing: Standing, say: bool) -> Result<()> {
         let (actor, caller) = (self.caller.actor(), self.caller.user());
         let stranger = room.kind.pair().is_some_and(|pair| !pair.has(&caller));
-        let asked = self.tx.invitation(&room.id, &caller).await?.is_some();
+        let asked = match self.tx.invitation(&room.id, &caller).await? {
+            Some(invitation) => self.still_brings(room, &invitation.inviter.id).await?,
+            None => false,
+        };
         may_change_room(Facts { actor, room, standing, author: false }, stranger, asked)?;
         self.tx.insert_member(room, &caller, Place::default(), self.now_ms).await?;
         self.note(&caller);
@@ -184,6 +187,14 @@ impl Open<'_> {
             self.say(room, Kind::JoinRoom, &caller, std::slice::from_ref(&caller)).await?;
         }
         self.room_changed_by(room, standing).await
+    }
+
+    /// Might whoever invited somebody bring him in by himself now?
+    async fn still_brings(&mut self, room: &LockedRoom, inviter: &UserId) -> Result<bool> {
+        let standing = self.tx.standing(&room.id, inviter).await?;
+        let actor = if inviter.is_platform() { Actor::Platform } else { Actor::User };
+        let facts = Facts { actor, room, standing, author: false };
+        Ok(decide(Act::Invite, facts).is_ok() && may_change_room(facts, false, false).is_ok())
     }
 
     /// What the room's webhook is told of people who came or left together: it stands in the first event

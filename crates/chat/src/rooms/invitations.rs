@@ -60,9 +60,13 @@ impl Chat {
         let user = caller.user();
         open.judge_on(Act::Uninvite, &room, asked.iter().all(|asked| asked.inviter == user)).await?;
         for asked in &asked {
+            // Whoever was never told of it, because he blocks the inviter, is not told of its end.
+            let reached = open.tx.invitation(&room.id, &asked.invitee).await?.is_some();
             open.tx.delete_invitation(&room.id, &asked.invitee).await?;
-            let payload = json!({ "room": room.id.as_str() });
-            open.event(Topic::Uninvited, None, Some(&asked.invitee), Some(payload)).await?;
+            if reached {
+                let payload = json!({ "room": room.id.as_str() });
+                open.event(Topic::Uninvited, None, Some(&asked.invitee), Some(payload)).await?;
+            }
         }
         if say && !asked.is_empty() {
             let gone: Vec<UserId> = asked.into_iter().map(|asked| asked.invitee).collect();

@@ -120,7 +120,7 @@ impl Edge {
             issuer: Issuer::new(&settings.secret.0, settings.token_days, senses.clone()),
             connections: Arc::new(connections::Connections::new(senses.clone())),
             metrics,
-            limits: limits::Limits::new(settings.rate_limit),
+            limits: limits::Limits::new(settings.rate_limit, settings.poll_openings),
             sockets: OnceLock::new(),
             hooks: OnceLock::new(),
             matcher: matcher::Matcher::new(routes),

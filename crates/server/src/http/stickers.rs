@@ -107,7 +107,7 @@ struct Resource {
 impl Resource {
     fn kept(self, field: &str) -> Result<Value, ApiError> {
         let web = |address: &String| address.starts_with("https://") || address.starts_with("http://");
-        let safe = |address: &String| limits::is_name(address, limits::ADDRESS) && web(address);
+        let safe = |address: &String| limits::is_name(address, limits::ADDRESS) && web(address) && address.is_ascii();
         match self.address {
             _ if !limits::is_name(&self.name, limits::FIELD_NAME) => Err(bad(field, "named by 1 to 255 characters")),
             Some(address) if !safe(&address) => Err(bad(field, "at an http or https address")),

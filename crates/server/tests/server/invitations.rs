@@ -46,15 +46,30 @@ each_store! {
     async fn an_invitation_opens_a_closed_room_and_nothing_else(house: House) {
         house.room("den").owner("ann").members(["bob"]).await;
         let [ann, bob, cid, dan, eve] = house.users(["ann", "bob", "cid", "dan", "eve"]).await;
-        bob.asks_in("den", ["cid", "dan"]).await.expect_ok();
+        bob.asks_in("den", ["eve"]).await.expect_ok();
         ann.updates("den", json!({"opening": 0})).await.expect_ok();
-        bob.asks_in("den", ["eve"]).await.expect_refused("ROOM_CLOSED");
+        bob.asks_in("den", ["cid"]).await.expect_refused("ROOM_CLOSED");
+        ann.asks_in("den", ["cid", "dan"]).await.expect_ok();
+        // Who asked her in could not bring her himself by now.
         eve.joins("den").await.expect_refused("ROOM_CLOSED");
         cid.joins("den").await.expect_ok();
         ann.freezes("den").await.expect_ok_saying("Room frozen successfully");
         dan.joins("den").await.expect_refused("ROOM_FROZEN");
         ann.thaws("den").await.expect_ok();
         dan.joins("den").await.expect_ok();
+    }
+
+    async fn l_08_whoever_blocks_the_inviter_hears_nothing_of_the_invitations_end(house: House) {
+        house.room("den").owner("cid").members(["bob"]).await;
+        let [ann, bob, _] = house.users(["ann", "bob", "cid"]).await;
+        let Some(of_ann) = house.listens(&ann).await else { return };
+        bob.asks_in("den", ["ann"]).await.expect_ok();
+        of_ann.hears("invitation", |_| true).await;
+        ann.blocks("bob").await.expect_ok();
+        let before = of_ann.heard_until_now(&house, &ann).await.len();
+        bob.post("/rooms/den/delete/invitations", json!({"invitees": ["ann"]})).await.expect_ok();
+        let heard = of_ann.heard_until_now(&house, &ann).await;
+        assert!(heard[before..].iter().all(|(event, payload)| event == "room" && payload["_id"] != "den"), "{:#?}", &heard[before..]);
     }
 
     async fn invitations_are_declined_and_taken_back(house: House) {

@@ -99,6 +99,29 @@ each_store! {
         assert!(heard.is_empty(), "{heard:?}");
     }
 
+    async fn no_event_brings_back_what_is_out_of_sight(house: House) {
+        let ([ann, bob, max], _) = den(&house).await;
+        let (Some(of_bob), Some(of_max)) = (house.listens(&bob).await, house.listens(&max).await) else { return };
+        let newest = ann.said("den", "secret words").await;
+        of_bob.hears("chat message", |message| message["message"] == "secret words").await;
+        let before = of_bob.heard_until_now(&house, &bob).await.len();
+        ann.posts(&format!("/messages/{newest}/hidden")).await.expect_ok();
+        ann.updates("den", json!({"name": "The Den"})).await.expect_ok();
+        let heard = of_bob.heard_until_now(&house, &bob).await;
+        assert!(heard.len() > before + 1, "the room is told of");
+        assert!(heard[before..].iter().all(|heard| !format!("{heard:?}").contains("secret words")), "{:#?}", &heard[before..]);
+        ann.delete(&format!("/messages/{newest}/hidden")).await.expect_ok();
+        // Max deletes it for himself: neither the room nor a reaction brings it back to his devices.
+        let before = of_max.heard_until_now(&house, &max).await.len();
+        max.post("/messages/user-delete", json!({"room": "den", "messages": [newest]})).await.expect_ok();
+        bob.reacts(&newest, "like").await.expect_ok();
+        ann.updates("den", json!({"name": "Den"})).await.expect_ok();
+        let heard = of_max.heard_until_now(&house, &max).await;
+        assert!(heard.len() > before, "the room is told of");
+        assert!(heard[before..].iter().all(|heard| !format!("{heard:?}").contains("secret words")), "{:#?}", &heard[before..]);
+        of_bob.hears("chat message", |message| message["reactionCount"] == 1).await;
+    }
+
     async fn what_superusers_hide_is_there_for_nobody_else(house: House) {
         let ([ann, bob, max], [_, two, three]) = den(&house).await;
         ann.sets("den", "max", "role", "admin").await.expect_ok();

@@ -62,6 +62,21 @@ impl Poller {
 }
 
 each_store! {
+    async fn nobody_opens_any_number_of_sockets_by_polling(house: House) {
+        let door = another_door(&house, ServeSettings { poll_openings: 3, ..ServeSettings::default() }).await;
+        let open = |transport: &'static str| {
+            let request = door.http().get(format!("{}/socket.io/?EIO=4&transport={transport}", door.base()));
+            async move { request.send().await.expect("an answer") }
+        };
+        for _ in 0..3 {
+            assert_eq!(open("polling").await.status(), 200);
+        }
+        let refused = open("polling").await;
+        assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (429, true));
+        assert_eq!(refused.headers()["access-control-allow-origin"], "*");
+        assert_ne!(open("websocket").await.status(), 429, "its connection bounds it");
+    }
+
     async fn a_client_polls_and_turns_to_a_websocket(house: House) {
         house.room("den").owner("ann").members(["bob"]).await;
         let [ann, bob] = house.users(["ann", "bob"]).await;

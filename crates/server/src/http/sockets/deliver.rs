@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use banter_chat::{App, Happening, RoomForEach, StoreError};
+use banter_chat::{App, Happening, RoomForEach, RoomOfOne, StoreError};
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::record::Topic;
 use banter_domain::room::{Room, RoomSeen};
@@ -204,6 +204,13 @@ impl Told<'_> {
         let lines = match alone {
             Some(user) => self.sockets.registry().of_user(number, user),
             None if message.hidden => self.of_superusers(&room).await?,
+            None if changed => {
+                // Who deleted it for himself does not get it back.
+                let listeners: Vec<UserId> =
+                    self.sockets.registry().users_of_room(number, &room.id).into_iter().collect();
+                let without = self.edge.chat.who_put_away(number, &room, message.seq, &listeners).await?;
+                self.sockets.registry().of_room_but(number, &room.id, &without)
+            }
             None => self.sockets.registry().of_room(number, &room.id),
         };
         tell(lines, Event::Message, &MessageView::of(&self.app.id, &message));
@@ -260,16 +267,16 @@ impl Told<'_> {
             to(seen, &hear).into_iter().filter(|user| registry.is_here(number, user)).collect()
         };
         // Who is not in it any more hears it until it is told that he left: the words about him come first.
-        let Some(RoomForEach { mut seen, outlooks }) = self.edge.chat.room_for_each(number, room, here).await? else {
+        let Some(RoomForEach { mut seen, each }) = self.edge.chat.room_for_each(number, room, here).await? else {
             return Ok(());
         };
-        for (user, outlook) in outlooks {
+        for RoomOfOne { user, outlook, last_message } in each {
             let lines = {
                 let mut registry = self.sockets.registry();
                 registry.set_hearing(number, room, &user, true);
                 registry.of_user(number, &user)
             };
-            seen.outlook = Some(outlook);
+            (seen.outlook, seen.last_message) = (Some(outlook), last_message);
             tell(lines, Event::Room, &RoomView::of(&self.app.id, &seen, Some(&user)));
         }
         Ok(())
@@ -350,7 +357,7 @@ impl Told<'_> {
         let number = self.app.number;
         let rooms = {
             let mut registry = self.sockets.registry();
-            registry.end_something();
+            registry.end_something(number);
             registry.rooms_of_app(number)
         };
         for room in rooms {

@@ -63,7 +63,7 @@ pub(super) struct SocketIoLine {
     going: Notify,
     /// The client asked for base64 (`conf`).
     base64: AtomicBool,
-    /// How many bytes were put into its queue, ever.
+    /// How many bytes were put into its queue, ever since it is a websocket.
     told: AtomicU64,
     /// At most so many bytes may wait for it.
     most_waiting: u64,
@@ -135,9 +135,11 @@ impl SocketIoLine {
 
     /// Acknowledges, in the socket's encoding; nothing happens if no acknowledgement was asked for.
     pub(super) fn acknowledge(&self, ack: AckSender, payload: &Payload) {
-        let sent =
-            if self.base64.load(Ordering::Relaxed) { ack.send(payload.base64()) } else { ack.send(&*payload.json) };
-        self.unless_full(sent);
+        let base64 = self.base64.load(Ordering::Relaxed);
+        if !self.has_room(if base64 { payload.base64().len() } else { payload.json.get().len() }) {
+            return self.overflow();
+        }
+        self.unless_full(if base64 { ack.send(payload.base64()) } else { ack.send(&*payload.json) });
     }
 
     /// Has it ended?
@@ -176,8 +178,11 @@ impl SocketIoLine {
     /// Is there room for so many bytes more? What the connection has taken does not wait any longer. A
     /// socket that polls has a connection for each question: its queue is bounded by the number of events.
     fn has_room(&self, bytes: usize) -> bool {
+        if self.polls() {
+            return true;
+        }
         let told = self.told.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.polls() || told.saturating_sub(self.connection().bytes_written()) <= self.most_waiting
+        told.saturating_sub(self.connection().bytes_written()) <= self.most_waiting
     }
 }
 

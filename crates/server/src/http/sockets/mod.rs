@@ -17,10 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use banter_chat::{App, Caller, Ears, TokenHash};
 use banter_domain::id::{ObjectId, RoomId, UserId};
+use banter_domain::moderation::Act;
 use banter_domain::user::Profile;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -65,6 +67,24 @@ pub(crate) struct Sockets {
 /// Is this a request for the sockets?
 pub(crate) fn is_for_sockets(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Does a request open a socket by polling? One that the library keeps though nobody said yet who he is.
+pub(crate) fn opens_by_polling(query: Option<&str>) -> bool {
+    let query = query.unwrap_or_default();
+    named(query, "sid").is_none() && named(query, "transport") != Some("websocket")
+}
+
+/// Answers that no socket is opened.
+pub(crate) fn not_opened(error: &ApiError) -> Response {
+    let (row, body) = error.told(Act::Look);
+    let mut response =
+        json_response(StatusCode::from_u16(row.status).unwrap_or(StatusCode::TOO_MANY_REQUESTS), body.to_string());
+    if let ApiError::RateLimited(seconds) = error {
+        response.headers_mut().insert(RETRY_AFTER, (*seconds).into());
+    }
+    cors::open(response.headers_mut());
+    response
 }
 
 impl Sockets {

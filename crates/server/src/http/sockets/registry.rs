@@ -132,13 +132,23 @@ impl Registry {
     }
 
     /// A user group is gone, or something else that rooms were heard through.
-    pub(super) fn end_something(&mut self) {
+    pub(super) fn end_something(&mut self, app: i64) {
         self.ends += 1;
+        self.unsay(app, HashMap::clear);
+    }
+
+    /// What was noted for those who are just entering is read by them again.
+    fn unsay(&mut self, app: i64, what: impl Fn(&mut HashMap<RoomId, bool>)) {
+        let of_app = |socket: &&mut Socket| socket.identity.as_ref().is_some_and(|of| of.app.number == app);
+        self.sockets.values_mut().filter(of_app).for_each(|socket| what(&mut socket.changed));
     }
 
     /// Nobody hears a room any more: it is gone.
     pub(super) fn end_room(&mut self, app: i64, room: &RoomId) {
         self.ends += 1;
+        self.unsay(app, |changed| {
+            changed.remove(room);
+        });
         for id in self.by_room.remove(&(app, room.clone())).into_iter().flatten() {
             if let Some(socket) = self.sockets.get_mut(&id) {
                 socket.rooms.remove(room);
@@ -154,6 +164,14 @@ impl Registry {
     /// The sockets that hear a room.
     pub(super) fn of_room(&self, app: i64, room: &RoomId) -> Vec<Arc<dyn Line>> {
         self.lines(self.by_room.get(&(app, room.clone())))
+    }
+
+    /// The sockets that hear a room, but for those of some users.
+    pub(super) fn of_room_but(&self, app: i64, room: &RoomId, without: &HashSet<UserId>) -> Vec<Arc<dyn Line>> {
+        let ids = self.by_room.get(&(app, room.clone())).into_iter().flatten();
+        let sockets = ids.filter_map(|id| self.sockets.get(id)).filter(|socket| !socket.deaf);
+        let hears = |socket: &&Socket| socket.identity.as_ref().is_some_and(|of| !without.contains(&of.user));
+        sockets.filter(hears).map(|socket| Arc::clone(&socket.line)).collect()
     }
 
     /// The sockets of a user, those that hear.
