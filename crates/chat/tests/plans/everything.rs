@@ -268,6 +268,7 @@ async fn webhooks(chat: &Chat, platform: &Caller, ann: &Caller) {
     for target in chat.waiting_targets(&app).await.expect("targets") {
         chat.place_of(&app, &target).await.expect("a place");
         let first = chat.next_delivery(&app, &target).await.expect("an answer").expect("a delivery");
+        assert!(chat.is_still_so(&app, &first).await.expect("an answer"));
         chat.put_off_delivery(&app, first.id, "no answer", 5).await.expect("put off");
         let reply = Reply { state: Some("on".to_owned()), words: Some(says("answer")), ..Reply::default() };
         assert!(chat.delivered(&app, &first, reply).await.expect("delivered").is_none());
@@ -287,7 +288,21 @@ async fn webhooks(chat: &Chat, platform: &Caller, ann: &Caller) {
     chat.unban(ann, &den, &user("cat")).await.expect("lifted");
 }
 
+/// What is asked for those who listen.
+async fn told(chat: &Chat, app: i64) {
+    let all = vec![user("ann"), user("bob")];
+    let told = chat.room_for_each(app, &room("den"), |_| all.clone()).await.expect("an answer").expect("the room");
+    let (den, seq) = (told.seen.room, told.each.iter().find_map(|one| Some(one.last_message.as_ref()?.seq)));
+    let seq = seq.expect("somebody sees something");
+    chat.message_at(app, &den.id, seq).await.expect("an answer").expect("the message");
+    chat.who_put_away(app, &den, seq, &all).await.expect("an answer");
+    chat.superusers_among(app, &den, &all).await.expect("an answer");
+    chat.is_kept_apart(app, &den, &user("bob")).await.expect("an answer");
+    chat.hearers(app, &den.id, all).await.expect("an answer");
+}
+
 async fn the_rest(chat: &Chat, platform: &Caller, ann: &Caller) {
+    told(chat, platform.app.number).await;
     let names = [("_id", "id"), ("nickname", "nickname")];
     let filter = |filter| Filter::parse(&filter).expect("a filter").renamed(&names);
     for filter in [
