@@ -38,6 +38,7 @@ mod docs;
 mod effects_of_bans;
 mod effects_of_blocks;
 mod errors;
+mod every_device;
 mod figures;
 mod file_rights;
 mod files;
