@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 
 use banter_domain::id::{ObjectId, RoomId, UserId};
-use banter_domain::room::RoomSeen;
+use banter_domain::message::Message;
+use banter_domain::moderation::Act;
+use banter_domain::room::{Room, RoomSeen};
 use banter_domain::search::{Term, matches, query_terms};
 use banter_store::{OwnRoom, View};
 use serde_json::Value;
 
-use crate::rooms::{OwnRooms, RoomsQuery, seen, sort};
+use crate::rooms::{OwnRooms, RoomsQuery, readable, seen, sort};
 use crate::{Caller, Chat, Result};
 
 /// What is searched for.
@@ -93,6 +95,39 @@ impl Chat {
                 _ => Found::Rooms(finding.seen(&mut view, &user).await?),
             };
             found.push((what, hits));
+        }
+        Ok(found)
+    }
+
+    /// The newest messages that a keyword finds in one room, or in all of the caller's own. Errors:
+    /// [`crate::Error::NoRoom`], refusals.
+    pub async fn messages_with(
+        &self,
+        caller: &Caller,
+        room: Option<&RoomId>,
+        keyword: &str,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
+        self.index_pending().await?;
+        let user = caller.user();
+        let mut view = self.store.view(caller.app.number).await?;
+        let terms = query_terms(keyword);
+        let (rooms, hits): (Vec<Room>, _) = if let Some(room) = room {
+            let (room, _) = readable(&mut view, caller, room, Act::ReadMessages).await?;
+            let most = i64::try_from(limit).unwrap_or(i64::MAX);
+            let hits = view.find_messages(&user, std::slice::from_ref(&room.id), &terms, false, most).await?;
+            (vec![room], hits)
+        } else {
+            let (mut own, mut finding) = (OwnRooms::of(&user), Finding::default());
+            while let Some(some) = own.next(&mut view).await? {
+                finding.messages((&mut view, &user), &some, &terms, false, limit).await?;
+            }
+            (finding.rooms.into_iter().map(|own| own.room).collect(), finding.messages)
+        };
+        let mut found = Vec::with_capacity(hits.len());
+        for (room, id) in hits {
+            let Some(room) = rooms.iter().find(|known| known.id == room) else { continue };
+            found.extend(view.message(room, id).await?);
         }
         Ok(found)
     }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod hide;
+mod list;
 mod more;
 mod own;
 mod words;
@@ -9,12 +10,12 @@ mod words;
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use banter_chat::{Anchor, MessagesQuery, TimeField, Words};
+use banter_chat::Words;
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::{Kind as MessageKind, Message};
 use banter_domain::moderation::Act;
 use banter_domain::push::Notice;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Edge;
@@ -22,13 +23,10 @@ use super::answer::{Answer, AnswerSaying};
 use super::extract::{Body, Caller, Path, Query};
 use super::limits_of_fields::{self as limits, bad, missing, take_flag};
 use super::routes::{Auth, Kind, Param, Route, Shape};
-use super::view::message::{Hex, MessageView};
+use super::view::message::MessageView;
 use super::view::sample;
 use super::view::time::Iso;
 use crate::errors::{ApiError, Row, rows};
-
-/// Entries of a page of messages when the request names no limit.
-const PAGE: usize = 20;
 
 /// What a sender may meet.
 const REFUSED: [Row; 5] =
@@ -81,7 +79,6 @@ pub fn routes() -> Vec<Route> {
             .errors(&REFUSED)
             .errors(&[rows::MISSING_PARAMETER, rows::ROOM_NOT_FOUND, rows::USER_NOT_FOUND]),
         batch::route(),
-        listing(),
         Route::new(Act::DeleteMessages, Method::DELETE, "/rooms/{roomID}/messages/{messageID}", delete)
             .auth(Auth::Either)
             .tag("Messages")
@@ -122,34 +119,8 @@ pub fn routes() -> Vec<Route> {
             .errors(&reactions)
             .errors(&[rows::MISSING_PARAMETER]),
     ];
-    routes.extend([own::routes(), hide::routes(), more::routes()].into_iter().flatten());
+    routes.extend([list::routes(), own::routes(), hide::routes(), more::routes()].into_iter().flatten());
     routes
-}
-
-fn listing() -> Route {
-    Route::new(Act::ReadMessages, Method::GET, "/rooms/{id}/messages/v3", list)
-        .auth(Auth::Either)
-        .tag("Messages")
-        .summary("List a room's messages")
-        .text("Newest first. A page that begins at a message has that message as its first entry.")
-        .param(Param::path("id", "Which room"))
-        .param(Param::query("beforeMessage", Kind::Id, "From this message to older ones"))
-        .param(Param::query("afterMessage", Kind::Id, "From this message to newer ones"))
-        .param(Param::query("limit", Kind::Integer, "1 to 1,000, default 20"))
-        .param(Param::query("afterTime", Kind::TimeOrMs, "Only those whose time is after this"))
-        .param(Param::query(
-            "timeRangeField",
-            Kind::OneOf(&["updatedAt", "createdAt", "messageTime"]),
-            "Which time; default `updatedAt`",
-        ))
-        .param(Param::query("sortOrder", Kind::OneOf(&["asc", "desc"]), "Default `desc`; after a message `asc`"))
-        .answer(Shape::page("Messages", Shape::of::<MessageView<'_>>()).required(
-            "userDeletedIDs",
-            Kind::Ids,
-            "Messages of the page's range that the caller deleted for himself",
-        ))
-        .example(sample::answer(&json!({"totalCount": 1, "data": [sample::message_shown()], "userDeletedIDs": []})))
-        .errors(&[rows::INVALID_QUERY_PARAMETER, rows::NOT_IN_ROOM, rows::ROOM_NOT_FOUND])
 }
 
 fn deleted_shape() -> Shape {
@@ -159,6 +130,10 @@ fn deleted_shape() -> Shape {
         .required("messageID", Kind::Id, "Which, or `_all`")
         .required("deletedBy", Kind::Id, "By whom")
         .required("deletedAt", Kind::Time, "When")
+}
+
+fn shown<'a>(caller: &'a banter_chat::Caller, messages: &'a [Message]) -> Vec<MessageView<'a>> {
+    messages.iter().map(|message| MessageView::of(&caller.app.id, message)).collect()
 }
 
 fn show(caller: &banter_chat::Caller, message: &Message) -> Response {
@@ -253,56 +228,6 @@ async fn send(
     Ok(Answer(MessageView::with_sender_id(&caller.app.id, &message)).into_response())
 }
 
-#[derive(Serialize)]
-struct Listing<'a> {
-    #[serde(rename = "totalCount")]
-    total: i64,
-    data: Vec<MessageView<'a>>,
-    #[serde(rename = "userDeletedIDs")]
-    user_deleted: Vec<Hex>,
-}
-
-/// `GET /rooms/{id}/messages/v3`
-async fn list(
-    State(edge): State<Edge>,
-    Caller(caller): Caller,
-    Path(room): Path<RoomId>,
-    query: Query,
-) -> Result<Response, ApiError> {
-    let page = edge.chat.messages(&caller, &room, asked(&query)?).await?;
-    let data = page.data.iter().map(|message| MessageView::of(&caller.app.id, message)).collect();
-    Ok(Answer(Listing { total: page.total, data, user_deleted: page.put_away.into_iter().map(Hex).collect() })
-        .into_response())
-}
-
-fn asked(query: &Query) -> Result<MessagesQuery, ApiError> {
-    let refused = |name: &str| rows::INVALID_QUERY_PARAMETER.with(name);
-    let message = |name: &str| {
-        let given = query.one(name)?.filter(|id| !id.is_empty());
-        given.map(|id| ObjectId::parse(id).ok_or_else(|| refused(name))).transpose()
-    };
-    let anchor = match (message("beforeMessage")?, message("afterMessage")?) {
-        (None, None) => None,
-        (Some(id), None) => Some(Anchor::Before(id)),
-        (None, Some(id)) => Some(Anchor::After(id)),
-        (Some(_), Some(_)) => return Err(refused("afterMessage")),
-    };
-    let ascending = match query.one("sortOrder")? {
-        None | Some("") => matches!(anchor, Some(Anchor::After(_))),
-        Some("asc") => true,
-        Some("desc") => false,
-        Some(_) => return Err(refused("sortOrder")),
-    };
-    let field = match query.one("timeRangeField")? {
-        None | Some("" | "updatedAt") => TimeField::Updated,
-        Some("createdAt") => TimeField::Created,
-        Some("messageTime") => TimeField::Message,
-        Some(_) => return Err(refused("timeRangeField")),
-    };
-    let after_time = query.moment("afterTime")?.map(|ms| (field, ms));
-    Ok(MessagesQuery { anchor, ascending, limit: limits::limit(query, PAGE, limits::PAGE)?, after_time })
-}
-
 /// `DELETE /rooms/{roomID}/messages/{messageID}`
 async fn delete(
     State(edge): State<Edge>,
@@ -376,46 +301,4 @@ fn reaction(given: Option<String>) -> Result<String, ApiError> {
         return Ok(reaction);
     }
     Err(bad("reaction", &format!("1 to {} characters without control characters", limits::REACTION)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: &str = "5f890cf37d980e06f6aaf349";
-
-    fn reads(text: &str) -> Result<MessagesQuery, ApiError> {
-        asked(&Query::parse(text).unwrap())
-    }
-
-    #[test]
-    fn pages_begin_where_the_clients_expect() {
-        let bare = reads("limit=30").unwrap();
-        assert!(bare.anchor.is_none() && !bare.ascending && bare.limit == 30);
-        let before = reads(&format!("limit=30&beforeMessage={ID}&sortOrder=desc")).unwrap();
-        assert!(matches!(before.anchor, Some(Anchor::Before(_))) && !before.ascending);
-        let after = reads(&format!("afterMessage={ID}&sortOrder=asc")).unwrap();
-        assert!(matches!(after.anchor, Some(Anchor::After(_))) && after.ascending && after.limit == 20);
-        assert!(reads(&format!("afterMessage={ID}")).unwrap().ascending);
-        let since = reads("afterTime=2020-10-15T03:50:04Z&timeRangeField=createdAt").unwrap();
-        assert!(matches!(since.after_time, Some((TimeField::Created, 1_602_733_804_000))));
-    }
-
-    #[test]
-    fn what_cannot_be_meant_is_refused() {
-        let both = format!("beforeMessage={ID}&afterMessage={ID}");
-        for bad in [
-            "limit=0",
-            "limit=1001",
-            "limit=-1",
-            "beforeMessage=x",
-            "afterMessage=5f89",
-            "sortOrder=up",
-            "timeRangeField=seen",
-            "afterTime=soon",
-            &both,
-        ] {
-            assert_eq!(reads(bad).unwrap_err().row(Act::ReadMessages).code, "INVALID_QUERY", "{bad}");
-        }
-    }
 }

@@ -79,6 +79,9 @@ fn operation(route: &Route) -> Value {
     if !route.text.is_empty() {
         fields.insert("description".to_owned(), json!(route.text));
     }
+    if route.deprecated {
+        fields.insert("deprecated".to_owned(), json!(true));
+    }
     let mut params: Vec<Value> = route.params.iter().map(parameter).collect();
     if matches!(route.auth, Auth::Client | Auth::Either | Auth::Address) {
         params.push(parameter(&Param::header("IM-CLIENT-ID", "With an API key: the user it acts for. Else ignored")));

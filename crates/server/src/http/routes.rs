@@ -138,6 +138,8 @@ pub struct Route {
     pub summary: &'static str,
     /// More about it.
     pub text: &'static str,
+    /// Is it there only for those who know an older way?
+    pub deprecated: bool,
     /// Its parameters.
     pub params: Vec<Param>,
     /// Its body; `None`: it takes none.
@@ -175,6 +177,7 @@ impl Route {
             tag: "",
             summary: "",
             text: "",
+            deprecated: false,
             params: Vec::new(),
             body: None,
             body_media: "application/json",
@@ -228,6 +231,13 @@ impl Route {
     #[must_use]
     pub fn text(mut self, text: &'static str) -> Self {
         self.text = text;
+        self
+    }
+
+    /// There is a newer way, which [`Route::text`] names.
+    #[must_use]
+    pub fn deprecated(mut self) -> Self {
+        self.deprecated = true;
         self
     }
 

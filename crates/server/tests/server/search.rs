@@ -144,6 +144,38 @@ each_store! {
         }
     }
 
+    async fn the_older_lists_of_messages_find_by_a_keyword(house: House) {
+        let [ann, bob] = library(&house).await;
+        let texts = |list: &[Value]| list.iter().map(|one| one["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        for (writer, room, text) in [(&ann, "den", "heron one"), (&bob, "den", "a crane"), (&ann, "hall", "heron two"), (&bob, "den", "heron three")] {
+            writer.said(room, text).await;
+        }
+        let asked = [
+            (&ann, "/messages?q=heron", vec!["heron three", "heron two", "heron one"]),
+            (&ann, "/messages?q=heron&limit=2", vec!["heron three", "heron two"]),
+            (&ann, "/messages", vec!["heron three", "heron two", "a crane", "heron one"]),
+            (&bob, "/messages?q=heron", vec!["heron three", "heron one"]),
+            (&bob, "/rooms/den/messages?q=heron", vec!["heron three", "heron one"]),
+            (&bob, "/rooms/den/messages?q=her%20one", vec!["heron one"]),
+            (&bob, "/rooms/den/messages?q=stork", vec![]),
+        ];
+        for (reader, path, expected) in asked {
+            let result = reader.get(path).await.expect_ok();
+            let list = result["data"].as_array().unwrap();
+            assert_eq!((texts(list), &result["totalCount"]), (expected.iter().map(ToString::to_string).collect(), &json!(expected.len())), "{path}");
+        }
+        let older = bob.get("/rooms/den/messages?sortOrder=asc&limit=2").await.expect_ok();
+        assert_eq!(older, bob.get("/rooms/den/messages/v3?sortOrder=asc&limit=2").await.expect_ok());
+        for path in ["/rooms/den/messages?q=heron", "/rooms/den/messages"] {
+            house.user("eve").await.get(path).await.expect_error(403, "NOT_ROOM_MEMBER");
+        }
+        bob.get("/rooms/nowhere/messages?q=heron").await.expect_error(404, "ROOM_NOT_FOUND");
+        for path in ["/messages", "/rooms/den/messages"] {
+            bob.get(&format!("{path}?q=heron&limit=101")).await.expect_error(400, "INVALID_QUERY");
+            bob.get(&format!("{path}?q={}", "x".repeat(4_097))).await.expect_error(400, "INVALID_QUERY");
+        }
+    }
+
     async fn a_limit_bounds_what_is_found(house: House) {
         let [ann, _] = library(&house).await;
         for number in 0..6 {

@@ -23,6 +23,7 @@ pub(crate) async fn sight(eyes: &Caller, rooms: &[&str], words: &[&str]) -> BTre
         "/rooms/quitted",
         "/rooms/invitations",
         "/messages/recent",
+        "/messages",
         "/blockStatus/my",
         "/config",
     ]
@@ -33,6 +34,10 @@ pub(crate) async fn sight(eyes: &Caller, rooms: &[&str], words: &[&str]) -> BTre
         paths.push(format!("/rooms/{room}"));
         paths.push(format!("/rooms/{room}/messages/v3"));
         paths.push(format!("/rooms/{room}/messages/v3?afterTime=0&sortOrder=asc"));
+        paths.push(format!("/rooms/{room}/messages"));
+        for word in words {
+            paths.push(format!("/rooms/{room}/messages?q={}", segment(word)));
+        }
         paths.push(format!("/rooms/{room}/exists"));
         paths.push(format!("/rooms/{room}/count"));
         paths.push(format!("/rooms/{room}/pined-messages"));
@@ -48,6 +53,9 @@ pub(crate) async fn sight(eyes: &Caller, rooms: &[&str], words: &[&str]) -> BTre
     seen.insert("/badges/byRoomTags".to_owned(), format!("{} {}", badges.status, without_timings(badges.body())));
     for word in words {
         let answer = eyes.post("/search", json!({"type": SEARCHES, "keyword": word})).await;
+        let older = format!("/messages?q={}", segment(word));
+        let list = eyes.get(&older).await;
+        seen.insert(older, format!("{} {}", list.status, without_timings(list.body())));
         seen.insert(format!("/search {word}"), format!("{} {}", answer.status, without_timings(answer.body())));
     }
     seen

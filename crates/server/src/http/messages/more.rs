@@ -19,9 +19,10 @@ use crate::http::routes::{Auth, Kind, Param, Route, Shape};
 use crate::http::view::message::MessageView;
 use crate::http::view::{Listing, sample};
 
-/// Entries of a page when the request names no limit.
-const PAGE: usize = 20;
-/// The same for the platform's look at all rooms.
+use super::list::{PAGE, keyword};
+use super::shown;
+
+/// Entries of a page when the request names no limit, in the platform's look at all rooms.
 const PAGE_OF_APP: usize = 100;
 /// So many messages before and after one, when the request does not say.
 const AROUND: usize = 10;
@@ -73,6 +74,13 @@ pub(super) fn routes() -> Vec<Route> {
             .summary("Read the newest messages of all of one's rooms")
             .text("Newest first, active rooms only.")
             .param(Param::query("limit", Kind::Integer, "1 to 100, default 20")),
+        counted(Route::new(Act::Search, Method::GET, "/messages", of_ones_own))
+            .auth(Auth::Either)
+            .deprecated()
+            .summary("Read the newest messages of all of one's rooms, or those that a keyword finds")
+            .text("Newest first. Without `q` as `/messages/recent`.")
+            .param(Param::query("q", Kind::Text, "Find these words, as `POST /search` does; at most 4,096 characters"))
+            .param(Param::query("limit", Kind::Integer, "1 to 100, default 20")),
         platform(counted(Route::new(Act::Operate, Method::GET, "/messages/batch", of_batch)))
             .summary("Read the messages of a batch")
             .param(Param::query("batchID", Kind::Id, "Which batch").required()),
@@ -82,10 +90,6 @@ pub(super) fn routes() -> Vec<Route> {
             .param(Param::query("startDate", Kind::TimeOrMs, "Stored at this moment or later"))
             .param(Param::query("endDate", Kind::TimeOrMs, "Stored before this moment")),
     ]
-}
-
-fn shown<'a>(caller: &'a banter_chat::Caller, messages: &'a [Message]) -> Vec<MessageView<'a>> {
-    messages.iter().map(|message| MessageView::of(&caller.app.id, message)).collect()
 }
 
 fn total(messages: &[Message]) -> i64 {
@@ -119,9 +123,27 @@ async fn pinned(
 
 /// `GET /messages/recent`
 async fn recent(State(edge): State<Edge>, Caller(caller): Caller, query: Query) -> Result<Response, ApiError> {
-    let found = edge.chat.recent_messages(&caller, limits::limit(&query, PAGE, limits::RECENT)?).await?;
+    newest(&edge, &caller, &query, None).await
+}
+
+/// `GET /messages`
+async fn of_ones_own(State(edge): State<Edge>, Caller(caller): Caller, query: Query) -> Result<Response, ApiError> {
+    newest(&edge, &caller, &query, keyword(&query)?).await
+}
+
+async fn newest(
+    edge: &Edge,
+    caller: &banter_chat::Caller,
+    query: &Query,
+    keyword: Option<&str>,
+) -> Result<Response, ApiError> {
+    let limit = limits::limit(query, PAGE, limits::RECENT)?;
+    let found = match keyword {
+        None => edge.chat.recent_messages(caller, limit).await?,
+        Some(keyword) => edge.chat.messages_with(caller, None, keyword, limit).await?,
+    };
     let count = total(&found);
-    Ok(Answer(json!({"totalCount": count, "count": count, "data": shown(&caller, &found)})).into_response())
+    Ok(Answer(json!({"totalCount": count, "count": count, "data": shown(caller, &found)})).into_response())
 }
 
 /// `GET /messages/batch`
