@@ -165,6 +165,12 @@ impl Chat {
         Ok(room.kind.is_direct() && self.store.view(app).await?.standing(&room.id, user).await?.blocked)
     }
 
+    /// Does a user's block of another stand?
+    pub async fn has_blocked(&self, app: i64, blocker: &UserId, blockee: &UserId) -> Result<bool> {
+        let block = self.store.view(app).await?.block(blocker, blockee).await?;
+        Ok(block.is_some_and(|block| block.lifted_ms.is_none()))
+    }
+
     /// Does what a user reads in a room still show to the others?
     pub async fn still_shows_reading(&self, app: i64, room: &RoomId, user: &UserId) -> Result<bool> {
         Ok(shows_reading(self.store.view(app).await?.standing(room, user).await?))

@@ -64,7 +64,7 @@ impl Chat {
             let reached = open.tx.invitation(&room.id, &asked.invitee).await?.is_some();
             open.tx.delete_invitation(&room.id, &asked.invitee).await?;
             if reached {
-                let payload = json!({ "room": room.id.as_str() });
+                let payload = json!({ "room": room.id.as_str(), "inviter": asked.inviter.as_str() });
                 open.event(Topic::Uninvited, None, Some(&asked.invitee), Some(payload)).await?;
             }
         }

@@ -99,6 +99,8 @@ pub(crate) struct Connection {
     pub(crate) peer: IpAddr,
     /// Requests that are not answered to their end.
     in_hand: AtomicU32,
+    /// Requests so far.
+    heard: AtomicU64,
     /// Since when it waits, milliseconds.
     waiting_ms: AtomicU64,
     /// Has anything been read since the last whole header?
@@ -126,6 +128,7 @@ impl Connection {
             app: AtomicI64::new(NOBODY),
             peer,
             in_hand: AtomicU32::new(0),
+            heard: AtomicU64::new(0),
             waiting_ms: AtomicU64::new(0),
             speaking: no(),
             stuck: no(),
@@ -150,6 +153,19 @@ impl Connection {
         self.cut.store(true, Ordering::SeqCst);
         self.reader.wake();
         self.writer.wake();
+    }
+
+    /// Ends the connection at once, if no other request came over it since it counted so many. Over HTTP/2, where
+    /// nobody can tell whose turn it is, it ends in any case.
+    pub(crate) fn cut_if_last(&self, request: u64) {
+        if self.http2.load(Ordering::Relaxed) || self.requests() == request {
+            self.cut();
+        }
+    }
+
+    /// How many requests came so far.
+    pub(crate) fn requests(&self) -> u64 {
+        self.heard.load(Ordering::SeqCst)
     }
 
     /// It has ended.
@@ -201,6 +217,7 @@ impl Connection {
             self.http2.store(true, Ordering::Relaxed);
         }
         self.in_hand.fetch_add(1, Ordering::Relaxed);
+        self.heard.fetch_add(1, Ordering::SeqCst);
         InHand { connection: self.clone(), ended: None }
     }
 

@@ -71,6 +71,7 @@ pub(crate) async fn another_door(house: &House, settings: ServeSettings) -> Hous
 pub(crate) struct Own {
     store: banter_store::Store,
     running: Option<(banter_server::Running, Arc<Chat>)>,
+    beside: Vec<banter_server::Running>,
     _folder: tempfile::TempDir,
 }
 
@@ -87,7 +88,7 @@ impl Own {
                 banter_store::Store::postgres(&new_database(&admin, &name).await, 4).await.expect("a store")
             }
         };
-        Self { store, running: None, _folder: folder }
+        Self { store, running: None, beside: Vec::new(), _folder: folder }
     }
 
     /// Starts it, with its one app.
@@ -101,6 +102,17 @@ impl Own {
         let house = House::new(format!("http://{}", running.address), keys);
         self.running = Some((running, chat));
         house
+    }
+
+    /// A second server over the same database, which tells the first one nothing: what is done there lies in the
+    /// database until the first one has a reason to look. Events are in the order of their seconds.
+    pub(crate) async fn beside(&mut self, house: &House) -> House {
+        let chat = chat_over(self.store.clone(), Options::default());
+        chat.resume().await.expect("it goes on");
+        let running = banter_server::start(&ServeSettings::default(), chat).await.expect("a server");
+        let beside = House::new(format!("http://{}", running.address), house.keys().clone());
+        self.beside.push(running);
+        beside
     }
 
     /// What it serves.

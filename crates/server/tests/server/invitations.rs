@@ -1,8 +1,10 @@
 //! Being asked into rooms: who is asked, who learns of it, and what becomes of it.
 
+use banter_server::ServeSettings;
 use serde_json::{Value, json};
 
 use crate::common::{Answer, Caller, House};
+use crate::host::Own;
 use crate::sight::{expect_same, sight};
 
 impl Caller {
@@ -20,6 +22,15 @@ impl Caller {
 
 fn names(list: &Answer, whose: &str) -> Vec<String> {
     list.expect_list().iter().map(|one| one[whose]["_id"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// Returns when the clock shows another second than now.
+async fn a_second_ends() {
+    let second = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let begun = second();
+    while second() == begun {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
 }
 
 each_store! {
@@ -218,5 +229,33 @@ each_store! {
         let heard = socket.heard_until_now(&house, &ann).await;
         let more: Vec<&Value> = heard[before..].iter().filter(|(event, _)| event != "room").map(|(_, payload)| payload).collect();
         assert!(more.is_empty(), "{more:?}");
+    }
+
+    async fn l_08_the_end_of_an_invitation_is_not_heard_across_a_block_that_came_before_it_could_be(house: House) {
+        let mut own = Own::over(&house).await;
+        let here = own.start(ServeSettings::default()).await;
+        for room in ["den", "hall"] {
+            here.room(room).owner("bob").await;
+        }
+        let [ann, bob, cid] = here.users(["ann", "bob", "cid"]).await;
+        let Some(socket) = here.listens(&ann).await else { return };
+        here.room("loft").owner("cid").await;
+        for (inviter, room) in [(&bob, "den"), (&bob, "hall"), (&cid, "loft")] {
+            inviter.asks_in(room, ["ann"]).await.expect_ok();
+            socket.hears("invitation", |asked| asked["room"]["_id"] == room).await;
+        }
+        bob.delete("/rooms/hall/invitations/ann").await.expect_ok();
+        socket.hears("cancelInvitation", |gone| gone["room"] == "hall").await;
+        let there = own.beside(&here).await;
+        a_second_ends().await;
+        // Nobody here is told of these yet.
+        there.platform_for("bob").delete("/rooms/den/invitations/ann").await.expect_ok();
+        there.platform_for("cid").delete("/rooms/loft/invitations/ann").await.expect_ok();
+        there.platform_for("ann").blocks("bob").await.expect_ok();
+        a_second_ends().await;
+        let heard = socket.heard_until_now(&here, &ann).await;
+        let gone: Vec<&Value> = heard.iter().filter(|(event, _)| event == "cancelInvitation").map(|(_, payload)| &payload["room"]).collect();
+        assert_eq!(gone, [&json!("hall"), &json!("loft")]);
+        own.stop().await;
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use banter_server::ServeSettings;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 
 use crate::common::{Caller, House};
 use crate::host::another_door;
@@ -59,6 +61,16 @@ impl Poller {
         let entered = self.hears().await.expect("a session");
         assert!(entered.contains("\"RC\":0"), "{entered}");
     }
+}
+
+/// What comes next over a connection, to the end of a line or of an answer.
+async fn next_line(stream: &mut BufReader<TcpStream>) -> String {
+    let read = stream.fill_buf().await.expect("the connection stands");
+    assert!(!read.is_empty(), "it was cut off");
+    let line = read.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    let (line, length) = (String::from_utf8_lossy(line).into_owned(), line.len());
+    stream.consume(length);
+    line
 }
 
 each_store! {
@@ -130,6 +142,34 @@ each_store! {
         };
         let (heard, ()) = tokio::join!(asking, revoking);
         assert!(heard.is_none_or(|heard| !heard.contains("quicksilver")));
+        assert_eq!(poller.hears().await, None);
+    }
+
+    async fn r21_who_asks_over_the_same_connection_as_a_revoked_poller_is_answered(house: House) {
+        house.room("den").owner("ann").members(["bob"]).await;
+        let [ann, bob] = house.users(["ann", "bob"]).await;
+        let poller = Poller::open(&house).await;
+        poller.enters(&house, &bob).await;
+        ann.said("den", "quicksilver").await;
+        // What a proxy does: bob's question, and after its answer somebody else's, over one connection.
+        let address = house.base().strip_prefix("http://").expect("an address");
+        let mut proxy = BufReader::new(TcpStream::connect(address).await.expect("connected"));
+        let path = poller.url.strip_prefix(house.base()).expect("a path");
+        proxy.get_mut().write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.expect("written");
+        while !next_line(&mut proxy).await.contains("quicksilver") {}
+        let body = json!({ "message": "mercury" }).to_string();
+        let head = format!(
+            "POST /rooms/den/message HTTP/1.1\r\nhost: x\r\nim-client-key: {}\r\nim-authorization: {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+            house.keys().client,
+            ann.token(),
+            body.len()
+        );
+        proxy.get_mut().write_all(head.as_bytes()).await.expect("written");
+        while !next_line(&mut proxy).await.contains("100 Continue") {}
+        house.platform().delete("/admin/clients/bob/token").await.expect_ok();
+        proxy.get_mut().write_all(body.as_bytes()).await.expect("written");
+        while !next_line(&mut proxy).await.contains("mercury") {}
         assert_eq!(poller.hears().await, None);
     }
 

@@ -72,7 +72,7 @@ fn sweep(sockets: &Sockets, edge: &Edge) {
         // The library may still hold what waits for one that polls: it is known as ended for longer than that.
         now.saturating_sub(since) < REMEMBERED
     });
-    locked(&sockets.early).retain(|_, connection| !connection.is_over());
+    locked(&sockets.early).retain(|_, asked| !asked.connection().is_over());
     for id in gone {
         sockets.registry().close(id);
     }
@@ -142,11 +142,7 @@ async fn deliver(sockets: &Sockets, edge: &Edge, app: &Arc<App>, one: &Happening
         }
         (Topic::Ban, Some(room), Some(by)) => told.ban(room, by, &one.payload).await,
         (Topic::Invited, Some(room), Some(invitee)) => told.invited(room, invitee).await,
-        (Topic::Uninvited, None, Some(invitee)) => {
-            let lines = sockets.registry().of_user(app.number, invitee);
-            tell(lines, Event::InvitationCancelled, &json!({ "room": field(&one.payload, "room") }));
-            Ok(())
-        }
+        (Topic::Uninvited, None, Some(invitee)) => told.uninvited(invitee, &one.payload).await,
         (Topic::PutAway, None, Some(user)) => {
             let payload = json!({
                 "room": field(&one.payload, "room"), "messages": field(&one.payload, "messages"),
@@ -237,6 +233,20 @@ impl Told<'_> {
             let outside = from_outside(&invitation);
             tell(lines, Event::Invitation, &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
         }
+        Ok(())
+    }
+
+    /// Somebody is asked into a room no longer. If he took it back whom the invitee blocked meanwhile, that does not
+    /// reach him any more.
+    async fn uninvited(&self, invitee: &UserId, payload: &Value) -> banter_chat::Result<()> {
+        let inviter = field(payload, "inviter").as_str().and_then(|user| UserId::parse(user).ok());
+        if let Some(inviter) = inviter
+            && self.edge.chat.has_blocked(self.app.number, invitee, &inviter).await?
+        {
+            return Ok(());
+        }
+        let lines = self.sockets.registry().of_user(self.app.number, invitee);
+        tell(lines, Event::InvitationCancelled, &json!({ "room": field(payload, "room") }));
         Ok(())
     }
 

@@ -44,12 +44,38 @@ impl Payload {
     }
 }
 
+/// A request for a socket, and the connection it came over.
+#[derive(Clone)]
+pub(in crate::http) struct Question {
+    connection: Arc<Connection>,
+    /// Which of the connection's requests it is.
+    number: u64,
+}
+
+impl Question {
+    /// The request that came last over a connection.
+    pub(super) fn last_of(connection: &Arc<Connection>) -> Self {
+        Self { connection: connection.clone(), number: connection.requests() }
+    }
+
+    /// What it came over.
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// Ends the connection, and with it what is on its way as the answer. Behind a proxy others ask over the same
+    /// connection: if one does already, the answer is gone and his is spared.
+    fn cut(&self) {
+        self.connection.cut_if_last(self.number);
+    }
+}
+
 /// What a socket is told things over. One that turns from polling to a websocket has both for a while.
 struct Over {
-    /// The websocket, or what asked last.
-    polled: Arc<Connection>,
-    /// The websocket that a polling socket turns into.
-    upgraded: Option<Arc<Connection>>,
+    /// What opened the websocket, or what was asked last.
+    polled: Question,
+    /// What opens the websocket that a polling socket turns into.
+    upgraded: Option<Question>,
 }
 
 /// A socket of the library's.
@@ -72,11 +98,11 @@ pub(super) struct SocketIoLine {
 }
 
 impl SocketIoLine {
-    pub(super) fn new(socket: SocketRef, connection: Arc<Connection>, most_waiting: u64, overflows: Counter) -> Self {
+    pub(super) fn new(socket: SocketRef, opened: Question, most_waiting: u64, overflows: Counter) -> Self {
         let no = || AtomicBool::new(false);
         Self {
             socket,
-            connections: Mutex::new(Over { polled: connection, upgraded: None }),
+            connections: Mutex::new(Over { polled: opened, upgraded: None }),
             gone: no(),
             going: Notify::new(),
             base64: no(),
@@ -89,16 +115,16 @@ impl SocketIoLine {
     fn connection(&self) -> Arc<Connection> {
         let polls = self.polls();
         let over = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        over.upgraded.as_ref().filter(|_| !polls).unwrap_or(&over.polled).clone()
+        over.upgraded.as_ref().filter(|_| !polls).unwrap_or(&over.polled).connection.clone()
     }
 
-    /// It is asked over another connection, or is to become a websocket there.
-    pub(super) fn move_to(&self, connection: &Arc<Connection>, websocket: bool) {
+    /// It is asked again, or is to become a websocket.
+    pub(super) fn move_to(&self, question: Question, websocket: bool) {
         let mut over = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         if websocket {
-            over.upgraded = Some(connection.clone());
+            over.upgraded = Some(question);
         } else {
-            over.polled = connection.clone();
+            over.polled = question;
         }
     }
 
@@ -106,7 +132,7 @@ impl SocketIoLine {
     fn cut_connections(&self) {
         let over = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         over.polled.cut();
-        over.upgraded.iter().for_each(|connection| connection.cut());
+        over.upgraded.iter().for_each(Question::cut);
     }
 
     /// Was it cut off?

@@ -33,7 +33,7 @@ use socketioxide::{ParserConfig, SocketIo, TransportType};
 use tokio::sync::Notify;
 
 use self::events::Event;
-use self::line::{Line, Payload};
+use self::line::{Line, Payload, Question};
 use self::registry::Registry;
 use self::talk::Talk;
 use super::answer::json_response;
@@ -56,7 +56,7 @@ pub(crate) struct Sockets {
     /// By the library's own ids.
     talks: Mutex<HashMap<String, Arc<Talk>>>,
     /// Websockets that a polling client turns to before it is greeted, by the same ids.
-    early: Mutex<HashMap<String, Arc<Connection>>>,
+    early: Mutex<HashMap<String, Question>>,
     /// Apps that are followed, and where to go on in each one's outbox.
     followed: Mutex<HashMap<i64, (Arc<App>, ObjectId)>>,
     /// Apps with news.
@@ -136,13 +136,14 @@ impl Sockets {
         patience: Duration,
         mut request: Request<Incoming>,
     ) -> Response {
-        request.extensions_mut().insert(connection.clone());
+        let question = Question::last_of(connection);
+        request.extensions_mut().insert(question.clone());
         let query = request.uri().query().unwrap_or_default();
         let sid = named(query, "sid").map(str::to_owned);
         let websocket = named(query, "transport") == Some("websocket");
         if let Some(sid) = sid.as_ref().filter(|_| websocket) {
             // Before the socket is looked for: it opens now, or is found.
-            locked(&self.early).insert(sid.clone(), connection.clone());
+            locked(&self.early).insert(sid.clone(), question.clone());
         }
         let line = sid.as_ref().and_then(|sid| {
             let talk = locked(&self.talks).get(sid).cloned();
@@ -150,7 +151,7 @@ impl Sockets {
         });
         let says = request.method() == Method::POST;
         if let Some(line) = line.as_ref().filter(|_| !says) {
-            line.move_to(connection, websocket);
+            line.move_to(question, websocket);
         }
         let answer = async {
             match tokio::time::timeout(patience, (self.serve)(request)).await {

@@ -19,12 +19,11 @@ use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 
 use super::events::Word;
-use super::line::{Payload, SocketIoLine};
+use super::line::{Payload, Question, SocketIoLine};
 use super::registry::{Identity, SocketId};
 use super::{Sockets, locked};
 use crate::errors::{ApiError, rows};
 use crate::http::Edge;
-use crate::http::connections::Connection;
 use crate::http::view::message::MessageView;
 use crate::http::view::user::FullUser;
 use crate::http::{auth, messages};
@@ -104,15 +103,15 @@ pub(super) fn attach(io: &SocketIo, edge: &Edge, sockets: &Arc<Sockets>) {
 }
 
 fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<Sockets>) {
-    let connection = socket.req_parts().extensions.get::<Arc<Connection>>().cloned();
-    let (Some(edge), Some(sockets), Some(connection)) = (Edge::upgrade(edge), sockets.upgrade(), connection) else {
+    let asked = socket.req_parts().extensions.get::<Question>().cloned();
+    let (Some(edge), Some(sockets), Some(asked)) = (Edge::upgrade(edge), sockets.upgrade(), asked) else {
         return;
     };
     // As for requests: behind a proxy it is what that says.
-    let address = auth::address(&edge, &socket.req_parts().headers, &connection);
+    let address = auth::address(&edge, &socket.req_parts().headers, asked.connection());
     let most_waiting = edge.settings.socket_queue_bytes as u64;
     let overflows = edge.metrics.socket_overflows();
-    let line = Arc::new(SocketIoLine::new(socket.clone(), connection, most_waiting, overflows));
+    let line = Arc::new(SocketIoLine::new(socket.clone(), asked, most_waiting, overflows));
     let id = sockets.registry().open(line.clone(), (edge.senses.elapsed)());
     let sid = socket.id.to_string();
     let (heard, over) = (Mutex::default(), OnceLock::new());
@@ -121,7 +120,7 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     let listening = Arc::downgrade(&talk);
     locked(&sockets.talks).insert(sid.clone(), talk);
     if let Some(websocket) = locked(&sockets.early).remove(&sid) {
-        line.move_to(&websocket, true);
+        line.move_to(websocket, true);
     }
     socket.on_fallback(move |Event(event): Event, arguments: TryData<Arguments>, ack: AckSender| {
         // Called in the order in which things were said; what takes time is done elsewhere.
