@@ -113,11 +113,18 @@ enum Kind {
 
 /// Cuts a text into runs after normalising it; reads no more than `limit` characters.
 fn runs(text: &str, limit: usize) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    let mut open = false;
+    if text.is_ascii() {
+        // It is its own normal form, and to look that up costs most of what an index entry costs.
+        return cut(text.chars().take(limit));
+    }
     // The first limit bounds the work, the second what comes out of it: NFKC makes up to 18
     // characters of one. NFKC joins half-width and full-width forms, which are typed at random.
-    let normalised = text.chars().take(limit).filter(|c| !is_ignorable(*c)).nfkc().take(limit);
+    cut(text.chars().take(limit).filter(|c| !is_ignorable(*c)).nfkc().take(limit))
+}
+
+fn cut(normalised: impl Iterator<Item = char>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut open = false;
     for c in normalised {
         match (kind(c), runs.last_mut().filter(|_| open)) {
             (Kind::Word, Some(Run::Word(word))) => fold_into(word, c),
@@ -142,7 +149,9 @@ fn runs(text: &str, limit: usize) -> Vec<Run> {
 }
 
 fn kind(c: char) -> Kind {
-    if is_cjk(c) {
+    if c.is_ascii() {
+        if c.is_ascii_alphanumeric() { Kind::Word } else { Kind::Separator }
+    } else if is_cjk(c) {
         Kind::Cjk
     } else if c.is_alphanumeric() {
         Kind::Word
@@ -186,6 +195,10 @@ fn drops_accents(c: char) -> bool {
 
 /// Appends a character to a word as search sees it: decomposed, without accents, in lower case.
 fn fold_into(word: &mut Vec<char>, c: char) {
+    if c.is_ascii() {
+        word.push(c.to_ascii_lowercase());
+        return;
+    }
     for part in std::iter::once(c).nfkd() {
         if is_combining_mark(part) {
             if word.last().is_some_and(|last| !drops_accents(*last)) {

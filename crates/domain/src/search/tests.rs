@@ -152,6 +152,12 @@ proptest! {
     }
 
     #[test]
+    fn ascii_is_its_own_normal_form(text in "[ -~\\n]{0,40}") {
+        // A joiner says nothing, and is not ASCII.
+        prop_assert_eq!(index_tokens(&text), index_tokens(&format!("{text}\u{200d}")));
+    }
+
+    #[test]
     fn tokens_are_ascii_whatever_comes(text in any::<String>(), keyword in any::<String>()) {
         let terms = query_terms(&keyword);
         for token in index_tokens(&text).iter().chain(terms.iter().flat_map(|term| &term.tokens)) {
