@@ -16,6 +16,10 @@ use serde_json::Map;
 
 use crate::{Chat, Error, Result};
 
+mod lookups;
+
+use lookups::Lookups;
+
 /// An app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
@@ -148,11 +152,12 @@ pub(crate) struct Cache {
     alone: bool,
     apps: RwLock<Apps>,
     tokens: RwLock<Tokens>,
+    lookups: Lookups,
 }
 
 impl Cache {
     pub(crate) fn new(alone: bool) -> Self {
-        Self { alone, apps: RwLock::default(), tokens: RwLock::default() }
+        Self { alone, apps: RwLock::default(), tokens: RwLock::default(), lookups: Lookups::default() }
     }
 
     fn app(&self, find: impl FnOnce(&Apps) -> Option<&Arc<App>>) -> Option<Arc<App>> {
@@ -160,9 +165,7 @@ impl Cache {
     }
 
     fn remember_app(&self, remember: impl FnOnce(&mut Apps)) {
-        if self.alone {
-            remember(&mut self.apps.write().unwrap_or_else(PoisonError::into_inner));
-        }
+        remember(&mut self.apps.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn forget_apps(&self) {
@@ -213,7 +216,9 @@ impl Chat {
         let row = self.store.view(0).await?.app_of_api_key(&hash).await?;
         Ok(row.map(|row| {
             let app = Arc::new(App::from(row));
-            self.access.remember_app(|apps| drop(apps.by_api_key_hash.insert(hash, app.clone())));
+            if self.access.alone {
+                self.access.remember_app(|apps| drop(apps.by_api_key_hash.insert(hash, app.clone())));
+            }
             app
         }))
     }
@@ -229,6 +234,7 @@ impl Chat {
         let row = self.store.view(0).await?.app_of_client_key(key).await?;
         Ok(row.map(|row| {
             let app = Arc::new(App::from(row));
+            // An app keeps its client key for ever, whoever else serves it: this does not outdate.
             self.access.remember_app(|apps| drop(apps.by_client_key.insert(key.to_owned(), app.clone())));
             app
         }))
@@ -246,7 +252,7 @@ impl Chat {
             }
             tokens.generation
         };
-        let Some(row) = self.store.view(app.number).await?.token(&key.1.hex()).await? else { return Ok(None) };
+        let Some(row) = self.access.lookups.ask(&self.store, app.number, hash.hex()).await? else { return Ok(None) };
         if row.expires_ms <= now_ms {
             return Ok(None);
         }

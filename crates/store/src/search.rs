@@ -1,5 +1,6 @@
 //! The search index. A message enters it shortly after it is written, and at the latest when
-//! somebody searches: whoever searches indexes what is pending first.
+//! somebody searches: whoever searches indexes what is pending first. Sends on PostgreSQL enter it as they are
+//! written; FTS5 takes many at once for a fraction of what it costs to take each.
 
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::Kind;
@@ -100,17 +101,15 @@ impl Tx {
         for mut row in rows {
             let (app, room, seq, number) = (row.int(0)?, row.room_id(1)?, row.int(2)?, row.int(6)?);
             let tokens = searchable(&row.text(3)?, &row.json(4)?, &row.map(5)?);
-            let scope = scope(app, &room);
             if kind == EngineKind::Postgres {
-                // The scope stands where no phrase of tokens can reach it.
-                let tokens = (!tokens.is_empty()).then(|| format!("{} '{scope}':16383", tsvector_text(&tokens)));
+                let tokens = tokens_in(app, &room, &tokens);
                 found.push(json!({ "app": app, "room": room.as_str(), "seq": seq, "tokens": tokens }));
                 continue;
             }
             self.view.session.put("DELETE FROM search WHERE rowid = $1", binds![number]).await?;
             if !tokens.is_empty() {
                 let text = "INSERT INTO search (rowid, scope, tokens) VALUES ($1, $2, $3)";
-                self.view.session.put(text, binds![number, scope, fts5_text(&tokens)]).await?;
+                self.view.session.put(text, binds![number, scope(app, &room), fts5_text(&tokens)]).await?;
             }
             let text = "UPDATE messages SET indexed = 1 WHERE app = $1 AND room = $2 AND seq = $3";
             self.view.session.put(text, binds![app, &room, seq]).await?;
@@ -127,8 +126,14 @@ fn scope(app: i64, room: &RoomId) -> String {
     format!("{RESERVED}{app}r{}", room.digest())
 }
 
+/// What PostgreSQL is to index of a message in a room; `None`: nothing. The scope stands where no phrase of tokens
+/// can reach it.
+pub(crate) fn tokens_in(app: i64, room: &RoomId, tokens: &[String]) -> Option<String> {
+    (!tokens.is_empty()).then(|| format!("{} '{}':16383", tsvector_text(tokens), scope(app, room)))
+}
+
 /// What of a message can be searched for: its words, and the name of its file.
-fn searchable(kind: &str, text: &Json, body: &Map<String, Json>) -> Vec<String> {
+pub(crate) fn searchable(kind: &str, text: &Json, body: &Map<String, Json>) -> Vec<String> {
     if kind == Kind::Recall.name() || Kind::is_system(kind) {
         return Vec::new();
     }

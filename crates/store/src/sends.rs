@@ -12,6 +12,7 @@ use crate::messages::NewMessage;
 use crate::read::map_text;
 use crate::records::NewEvent;
 use crate::rooms::LockedRoom;
+use crate::search::{searchable, tokens_in};
 use crate::sql::binds;
 use crate::{EngineKind, Entered, Result, Tx};
 
@@ -36,14 +37,17 @@ pub struct NewSend {
 }
 
 /// All rows as one value; one statement writes them where they belong. A member's mark moves to his last
-/// message, and only there: so it is looked for by member and not by message.
+/// message, and only there: so it is looked for by member and not by message. They enter the search index at once:
+/// to mark a row as indexed later would write it, and its entry in every index, a second time.
 const WRITE_ALL: &str = "WITH new AS MATERIALIZED (SELECT * FROM json_to_recordset($3::text::json) AS n (seq BIGINT,
         id TEXT, sender TEXT, kind TEXT, text TEXT, body TEXT, reply TEXT, batch TEXT, at_ms BIGINT, count_no BIGINT,
-        counts BIGINT, forced BIGINT, marks BIGINT, event TEXT, payload TEXT)),
+        counts BIGINT, forced BIGINT, marks BIGINT, event TEXT, payload TEXT, tokens TEXT)),
     written AS (INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, batch, message_ms, created_ms,
-            updated_ms, count_no, counts, forced)
-        SELECT $1, $2, seq, id, sender, kind, text, body, reply, batch, at_ms, at_ms, at_ms, count_no, counts, forced
+            updated_ms, count_no, counts, forced, indexed)
+        SELECT $1, $2, seq, id, sender, kind, text, body, reply, batch, at_ms, at_ms, at_ms, count_no, counts, forced, 1
         FROM new),
+    searchable AS (INSERT INTO search (app, room, seq, tokens)
+        SELECT $1, $2, seq, tokens::tsvector FROM new WHERE tokens IS NOT NULL),
     counted AS (UPDATE rooms SET last_seq = $4, last_count = $5, total = $6, last_message = $4, last_message_ms = $7
         WHERE app = $1 AND id = $2),
     marked AS (UPDATE members m SET (read_count, read_message, shown_count, shown_message) =
@@ -93,6 +97,7 @@ impl Tx {
                 "batch": new.batch, "at_ms": at_ms, "count_no": locked.room.last_count, "counts": i64::from(new.counts),
                 "forced": i64::from(new.forced), "marks": i64::from(new.counts && !new.from_group),
                 "event": event.to_string(), "payload": payload.as_ref().map(Json::to_string),
+                "tokens": tokens_in(self.view.app, &locked.room.id, &searchable(&new.kind, &new.text, &new.body)),
             }));
             places.push((seq, at_ms));
             if new.counts && new.from_group {

@@ -186,6 +186,11 @@ pub trait Engine: Send + Sync {
     /// A transaction that only reads, and sees one moment. It shows nothing that is not durable.
     async fn read(&self) -> Result<Box<dyn Session>>;
 
+    /// One question in a moment of its own, for no more than it costs.
+    async fn once(&self, text: &str, binds: Vec<Value>) -> Result<Vec<Row>> {
+        self.read().await?.rows(text, binds).await
+    }
+
     /// As [`Engine::read`], for a reader that may take long (a streamed list): it does not take a
     /// place among the short ones. At most a fixed number run at once; a further one waits.
     async fn read_long(&self) -> Result<Box<dyn Session>>;

@@ -9,7 +9,7 @@ use banter_domain::user::{Profile, User, UserKind};
 use crate::filter_sql::{self, Column, ColumnType};
 use crate::read::{Read, fold, map_text};
 use crate::sql::{Row, Statement, Value, binds};
-use crate::{EngineKind, Error, Result, Tx, View};
+use crate::{EngineKind, Error, Result, Store, Tx, View};
 
 /// The columns [`user`] reads, of a table spelt `u`.
 pub(crate) const USER: &str = "u.id, u.kind, u.nickname, u.avatar_url, u.description, u.is_robot, u.notifications,
@@ -209,6 +209,16 @@ impl View {
         let text = "SELECT user_id, created_ms, updated_ms, expires_ms FROM tokens WHERE app = $1 AND hash = $2";
         let rows = self.session.rows(text, binds![self.app, hash]).await?;
         rows.into_iter().next().map(token).transpose()
+    }
+}
+
+impl Store {
+    /// Those of some tokens that there are, by their hashes, in a moment of their own.
+    pub async fn tokens(&self, app: i64, hashes: Vec<String>) -> Result<HashMap<String, TokenRow>> {
+        let text = "SELECT user_id, created_ms, updated_ms, expires_ms, hash FROM tokens
+            WHERE app = $1 AND hash = ANY($2)";
+        let rows = self.engine.once(text, binds![app, Value::from(hashes)]).await?;
+        rows.into_iter().map(|mut row| Ok((row.text(4)?, token(row)?))).collect()
     }
 }
 

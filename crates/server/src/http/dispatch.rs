@@ -41,15 +41,15 @@ pub(crate) async fn dispatch(
     if sockets::is_for_sockets(request.uri().path())
         && let Some(sockets) = edge.sockets.get().filter(|_| request.method() != Method::OPTIONS)
     {
-        if sockets::opens_by_polling(request.uri().query()) {
-            let peer = auth::address(&edge, request.headers(), &connection);
-            if let Err(error) = edge.limits.opens(peer, (edge.senses.elapsed)()) {
-                return Ok(sockets::not_opened(&error));
-            }
+        let address = auth::address(&edge, request.headers(), &connection);
+        if sockets::opens_by_polling(request.uri().query())
+            && let Err(error) = edge.limits.opens(address, (edge.senses.elapsed)())
+        {
+            return Ok(sockets::not_opened(&error));
         }
         // What a client asks waits until there is something to tell: the library's own pings end it.
         let patience = if request.method() == Method::POST { edge.settings.body_timeout } else { Duration::MAX };
-        return Ok(sockets.answer(&connection, patience, request).await);
+        return Ok(sockets.answer((&connection, address), patience, request).await);
     }
     let begun = (edge.senses.elapsed)();
     let request_id = request_id(&edge, request.headers());

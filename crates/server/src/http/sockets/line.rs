@@ -1,6 +1,7 @@
 //! What Banter needs of a socket: to be told something, and to be cut off. A leaner library could
 //! replace the one behind it without anything else noticing.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -50,12 +51,14 @@ pub(in crate::http) struct Question {
     connection: Arc<Connection>,
     /// Which of the connection's requests it is.
     number: u64,
+    /// From where: as for other requests, behind a proxy it is what that says.
+    pub(super) from: IpAddr,
 }
 
 impl Question {
     /// The request that came last over a connection.
-    pub(super) fn last_of(connection: &Arc<Connection>) -> Self {
-        Self { connection: connection.clone(), number: connection.requests() }
+    pub(super) fn last_of(connection: &Arc<Connection>, from: IpAddr) -> Self {
+        Self { connection: connection.clone(), number: connection.requests(), from }
     }
 
     /// What it came over.

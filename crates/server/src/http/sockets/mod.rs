@@ -12,13 +12,14 @@ mod talk;
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::RETRY_AFTER;
-use axum::http::{Method, StatusCode};
+use axum::http::header::{RETRY_AFTER, SEC_WEBSOCKET_KEY};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use banter_chat::{App, Caller, Ears, TokenHash};
 use banter_domain::id::{ObjectId, RoomId, UserId};
@@ -129,14 +130,15 @@ impl Sockets {
     }
 
     /// Answers a request for the sockets: a socket opens, is asked what there is to tell, hears what its
-    /// client says, or turns from polling to a websocket.
+    /// client says, or turns from polling to a websocket. `from`: over which connection, and from where.
     pub(crate) async fn answer(
         &self,
-        connection: &Arc<Connection>,
+        (connection, from): (&Arc<Connection>, IpAddr),
         patience: Duration,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
     ) -> Response {
-        let question = Question::last_of(connection);
+        let question = Question::last_of(connection, from);
+        let mut request = lean(request);
         request.extensions_mut().insert(question.clone());
         let query = request.uri().query().unwrap_or_default();
         let sid = named(query, "sid").map(str::to_owned);
@@ -247,6 +249,21 @@ const UNKNOWN: &str = r#"{"code":"1","message":"Session ID unknown"}"#;
 
 fn plain(status: StatusCode, body: &'static str) -> Response {
     json_response(status, body)
+}
+
+/// The request without what the library does not look at. It keeps the head of every request that opens a socket, and
+/// with each header all that was read together with it: kilobytes a socket.
+fn lean(request: Request<Incoming>) -> Request<Incoming> {
+    let (mut parts, body) = request.into_parts();
+    if parts.method != Method::GET {
+        return Request::from_parts(parts, body);
+    }
+    let key = parts.headers.get(SEC_WEBSOCKET_KEY).and_then(|key| HeaderValue::from_bytes(key.as_bytes()).ok());
+    parts.headers = key.map(|key| (SEC_WEBSOCKET_KEY, key)).into_iter().collect();
+    if let Ok(uri) = Uri::try_from(parts.uri.to_string()) {
+        parts.uri = uri;
+    }
+    Request::from_parts(parts, body)
 }
 
 /// A parameter of the library's own, which are never escaped.

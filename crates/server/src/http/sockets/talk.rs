@@ -24,9 +24,9 @@ use super::registry::{Identity, SocketId};
 use super::{Sockets, locked};
 use crate::errors::{ApiError, rows};
 use crate::http::Edge;
+use crate::http::messages;
 use crate::http::view::message::MessageView;
 use crate::http::view::user::FullUser;
-use crate::http::{auth, messages};
 
 /// So many things a client may have said that nobody has listened to yet.
 const PATIENCE: usize = 16;
@@ -107,8 +107,7 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     let (Some(edge), Some(sockets), Some(asked)) = (Edge::upgrade(edge), sockets.upgrade(), asked) else {
         return;
     };
-    // As for requests: behind a proxy it is what that says.
-    let address = auth::address(&edge, &socket.req_parts().headers, asked.connection());
+    let address = asked.from;
     let most_waiting = edge.settings.socket_queue_bytes as u64;
     let overflows = edge.metrics.socket_overflows();
     let line = Arc::new(SocketIoLine::new(socket.clone(), asked, most_waiting, overflows));

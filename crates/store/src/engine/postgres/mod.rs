@@ -20,7 +20,7 @@ use tokio_postgres::{Config, NoTls};
 
 use self::session::Transaction;
 use super::migrate;
-use crate::sql::{Engine, EngineKind, Session};
+use crate::sql::{Engine, EngineKind, Row, Session, Value};
 use crate::{Error, Result};
 
 /// How many connections a process opens, unless it is told otherwise.
@@ -32,7 +32,8 @@ const LONG_READERS: usize = 8;
 /// How long to wait for a connection, new or free.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// What writes goes by keys: one plan a statement is as good as one a call, and making it is half the work.
+const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL plan_cache_mode = force_generic_plan";
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A PostgreSQL database, through a pool of connections.
@@ -138,6 +139,11 @@ impl Engine for Postgres {
 
     async fn read(&self) -> Result<Box<dyn Session>> {
         Ok(Box::new(Transaction::new(self.connection().await?, READ, None)))
+    }
+
+    async fn once(&self, text: &str, binds: Vec<Value>) -> Result<Vec<Row>> {
+        // A statement that stands alone is a transaction by itself.
+        session::once(&self.connection().await?, text, binds).await
     }
 
     async fn read_long(&self) -> Result<Box<dyn Session>> {

@@ -143,6 +143,17 @@ fn carry_out<'a>(
     })
 }
 
+/// Asks one question outside of any transaction.
+pub(super) async fn once(connection: &Object, text: &str, binds: Vec<Value>) -> Result<Vec<Row>> {
+    let step = [Step::Ask(Statement { text: text.to_owned().into(), binds })];
+    let prepared = prepare(connection, &step).await?;
+    let sent = step.iter().zip(&prepared).map(|(step, prepared)| carry_out(connection, step, prepared));
+    match in_order(sent.collect()).await.map_err(|error| fault(&error))?.pop() {
+        Some(Answer::Rows(answer)) => rows(&answer),
+        _ => Err(unanswered()),
+    }
+}
+
 fn broken() -> Error {
     Error::Database("an earlier statement of this transaction failed".to_owned())
 }
