@@ -78,12 +78,15 @@ static STANDING: LazyLock<String> = LazyLock::new(|| format!("SELECT {STANDING_C
 static ROOM_AND_STANDING: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {ROOM}, {STANDING_COLUMNS} {STANDING_FROM}"));
 
-/// As [`STANDING`], of several users at once; who it is comes first.
+/// As [`STANDING`], of several users at once; who it is comes first. `OFFSET 0` keeps PostgreSQL from joining: however
+/// many are in the room, each of the few is looked up.
 static STANDINGS: LazyLock<String> = LazyLock::new(|| {
     let columns = STANDING_COLUMNS.replace("$3", "u.id");
     format!(
         "SELECT u.id, {columns} FROM rooms r CROSS JOIN (SELECT unnest(CAST($3 AS TEXT[])) AS id) u
-         LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = u.id WHERE r.app = $1 AND r.id = $2"
+         LEFT JOIN LATERAL (SELECT x.member, x.manager, x.hidden, x.user_id FROM members x
+            WHERE x.app = r.app AND x.room = r.id AND x.user_id = u.id OFFSET 0) m ON TRUE
+         WHERE r.app = $1 AND r.id = $2"
     )
 });
 

@@ -36,12 +36,12 @@ pub struct NewSend {
     pub payload: Option<Json>,
 }
 
-/// All rows as one value; one statement writes them where they belong. A member's mark moves to his last
-/// message, and only there: so it is looked for by member and not by message. They enter the search index at once:
+/// All rows as one value; one statement writes them where they belong, but for the marks of their senders: PostgreSQL
+/// would read everybody in the room to find those few. They enter the search index at once:
 /// to mark a row as indexed later would write it, and its entry in every index, a second time.
 const WRITE_ALL: &str = "WITH new AS MATERIALIZED (SELECT * FROM json_to_recordset($3::text::json) AS n (seq BIGINT,
         id TEXT, sender TEXT, kind TEXT, text TEXT, body TEXT, reply TEXT, batch TEXT, at_ms BIGINT, count_no BIGINT,
-        counts BIGINT, forced BIGINT, marks BIGINT, event TEXT, payload TEXT, tokens TEXT)),
+        counts BIGINT, forced BIGINT, event TEXT, payload TEXT, tokens TEXT)),
     written AS (INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, batch, message_ms, created_ms,
             updated_ms, count_no, counts, forced, indexed)
         SELECT $1, $2, seq, id, sender, kind, text, body, reply, batch, at_ms, at_ms, at_ms, count_no, counts, forced, 1
@@ -49,11 +49,7 @@ const WRITE_ALL: &str = "WITH new AS MATERIALIZED (SELECT * FROM json_to_records
     searchable AS (INSERT INTO search (app, room, seq, tokens)
         SELECT $1, $2, seq, tokens::tsvector FROM new WHERE tokens IS NOT NULL),
     counted AS (UPDATE rooms SET last_seq = $4, last_count = $5, total = $6, last_message = $4, last_message_ms = $7
-        WHERE app = $1 AND id = $2),
-    marked AS (UPDATE members m SET (read_count, read_message, shown_count, shown_message) =
-            (SELECT n.count_no, n.id, n.count_no, n.id FROM new n WHERE n.sender = m.user_id AND n.marks = 1
-             ORDER BY n.seq DESC LIMIT 1)
-        WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY(ARRAY(SELECT n.sender FROM new n WHERE n.marks = 1)))
+        WHERE app = $1 AND id = $2)
     INSERT INTO events (app, id, topic, room, seq, user_id, payload)
         SELECT $1, event, $8, $2, seq, sender, payload FROM new";
 
@@ -89,18 +85,19 @@ impl Tx {
             return Ok(places);
         }
         let mut rows = Vec::with_capacity(all.len());
-        for NewSend { message: new, event, payload } in all {
+        for (at, NewSend { message: new, event, payload }) in all.iter().enumerate() {
             let (seq, at_ms) = locked.count(new);
             rows.push(json!({
                 "seq": seq, "id": new.id.to_string(), "sender": new.sender.as_str(), "kind": new.kind,
                 "text": new.text.to_string(), "body": map_text(&new.body), "reply": new.reply.map(|id| id.to_string()),
                 "batch": new.batch, "at_ms": at_ms, "count_no": locked.room.last_count, "counts": i64::from(new.counts),
-                "forced": i64::from(new.forced), "marks": i64::from(new.counts && !new.from_group),
-                "event": event.to_string(), "payload": payload.as_ref().map(Json::to_string),
+                "forced": i64::from(new.forced), "event": event.to_string(), "payload": payload.as_ref().map(Json::to_string),
                 "tokens": tokens_in(self.view.app, &locked.room.id, &searchable(&new.kind, &new.text, &new.body)),
             }));
             places.push((seq, at_ms));
-            if new.counts && new.from_group {
+            // A mark moves to its member's last message.
+            let counts_later = |later: &NewSend| later.message.counts && later.message.sender == new.sender;
+            if new.counts && !all.iter().skip(at + 1).any(counts_later) {
                 self.mark_own(locked, new, at_ms).await?;
             }
             self.insert_mentions(locked, new).await?;

@@ -215,8 +215,17 @@ impl View {
 impl Store {
     /// Those of some tokens that there are, by their hashes, in a moment of their own.
     pub async fn tokens(&self, app: i64, hashes: Vec<String>) -> Result<HashMap<String, TokenRow>> {
-        let text = "SELECT user_id, created_ms, updated_ms, expires_ms, hash FROM tokens
-            WHERE app = $1 AND hash = ANY($2)";
+        let text = match self.kind() {
+            EngineKind::Sqlite => {
+                "SELECT user_id, created_ms, updated_ms, expires_ms, hash FROM tokens WHERE app = $1 AND hash = ANY($2)"
+            }
+            // One by one: else PostgreSQL may read all tokens of the app to find those few.
+            EngineKind::Postgres => {
+                "SELECT t.* FROM (SELECT unnest(CAST($2 AS TEXT[])) AS hash) h
+                 CROSS JOIN LATERAL (SELECT x.user_id, x.created_ms, x.updated_ms, x.expires_ms, x.hash FROM tokens x
+                    WHERE x.app = $1 AND x.hash = h.hash OFFSET 0) t"
+            }
+        };
         let rows = self.engine.once(text, binds![app, Value::from(hashes)]).await?;
         rows.into_iter().map(|mut row| Ok((row.text(4)?, token(row)?))).collect()
     }
@@ -287,10 +296,13 @@ impl Tx {
     /// As [`Tx::enter`], for several tokens, at most one of each user's: whoever revokes all of a user's would
     /// else have some of them and wait for others. PostgreSQL only.
     pub(crate) fn entering(&self, hashes: Vec<String>, now_ms: i64) -> Statement {
+        // One by one: else PostgreSQL may read all tokens of the app to find those few.
         let text = format!(
             "SELECT {USER}, (SELECT c.value FROM config c WHERE c.app = $1 AND c.name = 'censorship'), t.hash
-             FROM tokens t JOIN users u ON u.app = t.app AND u.id = t.user_id
-             WHERE t.app = $1 AND t.hash = ANY($2) AND t.expires_ms > $3 FOR SHARE OF t"
+             FROM (SELECT unnest(CAST($2 AS TEXT[])) AS hash) h
+             CROSS JOIN LATERAL (SELECT x.hash, x.user_id FROM tokens x
+                WHERE x.app = $1 AND x.hash = h.hash AND x.expires_ms > $3 FOR SHARE) t
+             JOIN users u ON u.app = $1 AND u.id = t.user_id"
         );
         Statement { text: text.into(), binds: binds![self.view.app, hashes, now_ms] }
     }
