@@ -1,7 +1,6 @@
 //! Being asked into rooms: who is asked, who learns of it, and what becomes of it.
 
 use banter_server::ServeSettings;
-use banter_server::clock::Senses;
 use serde_json::{Value, json};
 
 use crate::common::{Answer, Caller, House};
@@ -25,14 +24,14 @@ fn names(list: &Answer, whose: &str) -> Vec<String> {
     list.expect_list().iter().map(|one| one[whose]["_id"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// Returns when the clock shows another second than now.
-async fn a_second_ends() {
-    let now_ms = Senses::real().now_ms;
-    let second = || now_ms() / 1000;
-    let begun = second();
-    while second() == begun {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+/// Asks until the server's clock shows another second.
+async fn a_second_ends(house: &House) {
+    let shown = async || {
+        let answer = house.http().get(format!("{}/healthz", house.base())).send().await.expect("an answer");
+        answer.headers()["date"].clone()
+    };
+    let begun = shown().await;
+    while shown().await == begun {}
 }
 
 each_store! {
@@ -249,12 +248,12 @@ each_store! {
         bob.delete("/rooms/hall/invitations/ann").await.expect_ok();
         socket.hears("cancelInvitation", |gone| gone["room"] == "hall").await;
         let there = own.beside(&here).await;
-        a_second_ends().await;
+        a_second_ends(&here).await;
         // Nobody here is told of these yet.
         there.platform_for("bob").delete("/rooms/den/invitations/ann").await.expect_ok();
         there.platform_for("cid").delete("/rooms/loft/invitations/ann").await.expect_ok();
         there.platform_for("ann").blocks("bob").await.expect_ok();
-        a_second_ends().await;
+        a_second_ends(&here).await;
         let heard = socket.heard_until_now(&here, &ann).await;
         let gone: Vec<&Value> = heard.iter().filter(|(event, _)| event == "cancelInvitation").map(|(_, payload)| &payload["room"]).collect();
         assert_eq!(gone, [&json!("hall"), &json!("loft")]);
