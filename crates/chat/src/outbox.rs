@@ -165,10 +165,20 @@ impl Chat {
         Ok(room.kind.is_direct() && self.store.view(app).await?.standing(&room.id, user).await?.blocked)
     }
 
-    /// Does a user's block of another stand?
-    pub async fn has_blocked(&self, app: i64, blocker: &UserId, blockee: &UserId) -> Result<bool> {
-        let block = self.store.view(app).await?.block(blocker, blockee).await?;
-        Ok(block.is_some_and(|block| block.lifted_ms.is_none()))
+    /// Calls `tell` unless a user's block of another stands, and before any that comes is acknowledged.
+    pub async fn unless_blocked(
+        &self,
+        app: i64,
+        (blocker, blockee): (&UserId, &UserId),
+        tell: impl FnOnce() + Send,
+    ) -> Result<()> {
+        // Nothing is written: the pair is held until it is told.
+        let mut tx = self.store.change(app).await?;
+        tx.lock_pairs(blocker, std::slice::from_ref(blockee)).await?;
+        if tx.block(blocker, blockee).await?.is_none_or(|block| block.lifted_ms.is_some()) {
+            tell();
+        }
+        Ok(())
     }
 
     /// Does what a user reads in a room still show to the others?

@@ -13,7 +13,7 @@ use crate::read::map_text;
 use crate::records::NewEvent;
 use crate::rooms::LockedRoom;
 use crate::search::{searchable, tokens_in};
-use crate::sql::binds;
+use crate::sql::{Statement, binds};
 use crate::{EngineKind, Entered, Result, Tx};
 
 /// A room locked for several who want to speak, and how each stands there.
@@ -41,10 +41,11 @@ pub struct NewSend {
 /// to mark a row as indexed later would write it, and its entry in every index, a second time.
 const WRITE_ALL: &str = "WITH new AS MATERIALIZED (SELECT * FROM json_to_recordset($3::text::json) AS n (seq BIGINT,
         id TEXT, sender TEXT, kind TEXT, text TEXT, body TEXT, reply TEXT, batch TEXT, at_ms BIGINT, count_no BIGINT,
-        counts BIGINT, forced BIGINT, event TEXT, payload TEXT, tokens TEXT)),
+        counts BIGINT, forced BIGINT, event TEXT, payload TEXT, indexed BIGINT, tokens TEXT)),
     written AS (INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, batch, message_ms, created_ms,
             updated_ms, count_no, counts, forced, indexed)
-        SELECT $1, $2, seq, id, sender, kind, text, body, reply, batch, at_ms, at_ms, at_ms, count_no, counts, forced, 1
+        SELECT $1, $2, seq, id, sender, kind, text, body, reply, batch, at_ms, at_ms, at_ms, count_no, counts, forced,
+            indexed
         FROM new),
     searchable AS (INSERT INTO search (app, room, seq, tokens)
         SELECT $1, $2, seq, tokens::tsvector FROM new WHERE tokens IS NOT NULL),
@@ -52,6 +53,13 @@ const WRITE_ALL: &str = "WITH new AS MATERIALIZED (SELECT * FROM json_to_records
         WHERE app = $1 AND id = $2)
     INSERT INTO events (app, id, topic, room, seq, user_id, payload)
         SELECT $1, event, $8, $2, seq, sender, payload FROM new";
+
+/// What a send asks and writes goes by keys: one plan a statement is as good as one a call, and making it is half
+/// the work.
+const KEEP_PLANS: &str = "SET LOCAL plan_cache_mode = force_generic_plan";
+
+/// So many tokens of a message enter the search index while its room is locked; a longer message enters it later.
+const SEARCHABLE_AT_ONCE: usize = 500;
 
 impl Tx {
     /// What [`Tx::enter`] and then [`Tx::lock_room_for`] do, for several users with their tokens' hashes and in one
@@ -62,11 +70,14 @@ impl Tx {
         now_ms: i64,
         room: &RoomId,
     ) -> Result<(HashMap<String, Entered>, Option<RoomForAll>)> {
-        let mut statements = vec![self.entering(who.iter().map(|(hash, _)| hash.clone()).collect(), now_ms)];
+        let mut statements = vec![
+            Statement { text: KEEP_PLANS.into(), binds: Vec::new() },
+            self.entering(who.iter().map(|(hash, _)| hash.clone()).collect(), now_ms),
+        ];
         statements.extend(self.locking_for(room, who.iter().map(|(_, user)| user)));
         let mut answers = self.view.session.batch(statements).await?;
         let (stand, locked) = (answers.pop().unwrap_or_default(), answers.pop().unwrap_or_default());
-        let entered = crate::users::entered(answers.into_iter().next().unwrap_or_default())?;
+        let entered = crate::users::entered(answers.into_iter().nth(1).unwrap_or_default())?;
         Ok((entered, crate::rooms::locked_for_all(locked, stand)?))
     }
 
@@ -87,12 +98,17 @@ impl Tx {
         let mut rows = Vec::with_capacity(all.len());
         for (at, NewSend { message: new, event, payload }) in all.iter().enumerate() {
             let (seq, at_ms) = locked.count(new);
+            let mut tokens = searchable(&new.kind, &new.text, &new.body);
+            let at_once = tokens.len() <= SEARCHABLE_AT_ONCE;
+            if !at_once {
+                tokens.clear();
+            }
             rows.push(json!({
                 "seq": seq, "id": new.id.to_string(), "sender": new.sender.as_str(), "kind": new.kind,
                 "text": new.text.to_string(), "body": map_text(&new.body), "reply": new.reply.map(|id| id.to_string()),
                 "batch": new.batch, "at_ms": at_ms, "count_no": locked.room.last_count, "counts": i64::from(new.counts),
                 "forced": i64::from(new.forced), "event": event.to_string(), "payload": payload.as_ref().map(Json::to_string),
-                "tokens": tokens_in(self.view.app, &locked.room.id, &searchable(&new.kind, &new.text, &new.body)),
+                "indexed": i64::from(at_once), "tokens": tokens_in(self.view.app, &locked.room.id, &tokens),
             }));
             places.push((seq, at_ms));
             // A mark moves to its member's last message.

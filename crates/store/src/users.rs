@@ -213,21 +213,16 @@ impl View {
 }
 
 impl Store {
-    /// Those of some tokens that there are, by their hashes, in a moment of their own.
-    pub async fn tokens(&self, app: i64, hashes: Vec<String>) -> Result<HashMap<String, TokenRow>> {
-        let text = match self.kind() {
-            EngineKind::Sqlite => {
-                "SELECT user_id, created_ms, updated_ms, expires_ms, hash FROM tokens WHERE app = $1 AND hash = ANY($2)"
-            }
-            // One by one: else PostgreSQL may read all tokens of the app to find those few.
-            EngineKind::Postgres => {
-                "SELECT t.* FROM (SELECT unnest(CAST($2 AS TEXT[])) AS hash) h
-                 CROSS JOIN LATERAL (SELECT x.user_id, x.created_ms, x.updated_ms, x.expires_ms, x.hash FROM tokens x
-                    WHERE x.app = $1 AND x.hash = h.hash OFFSET 0) t"
-            }
-        };
-        let rows = self.engine.once(text, binds![app, Value::from(hashes)]).await?;
-        rows.into_iter().map(|mut row| Ok((row.text(4)?, token(row)?))).collect()
+    /// Those of some tokens that there are, by app and hash, in a moment of their own. PostgreSQL only.
+    pub async fn tokens(&self, asked: Vec<(i64, String)>) -> Result<HashMap<(i64, String), TokenRow>> {
+        let (apps, hashes): (Vec<String>, Vec<String>) =
+            asked.into_iter().map(|(app, hash)| (app.to_string(), hash)).unzip();
+        // One by one: else PostgreSQL may read all tokens of an app to find those few.
+        let text = "SELECT t.* FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS TEXT[])) AS h (app, hash)
+            CROSS JOIN LATERAL (SELECT x.user_id, x.created_ms, x.updated_ms, x.expires_ms, x.app, x.hash FROM tokens x
+                WHERE x.app = CAST(h.app AS BIGINT) AND x.hash = h.hash OFFSET 0) t";
+        let rows = self.engine.once(text, binds![Value::from(apps), Value::from(hashes)]).await?;
+        rows.into_iter().map(|mut row| Ok(((row.int(4)?, row.text(5)?), token(row)?))).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //! asks about one, and a question of its own for each would cost more than most of what is asked for.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use banter_store::{Error as StoreError, Store, TokenRow};
 use tokio::sync::oneshot;
@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 const TOGETHER: usize = 256;
 
 struct Waiting {
-    app: i64,
-    hash: String,
+    /// The app, and the token's hash.
+    token: (i64, String),
     answer: oneshot::Sender<Result<Option<TokenRow>, StoreError>>,
 }
 
@@ -20,57 +20,50 @@ struct Waiting {
 #[derive(Default)]
 pub(super) struct Lookups {
     waiting: Mutex<Vec<Waiting>>,
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Lookups {
     /// A token as it is stored at some moment after this was called, so that a revocation acknowledged before shows.
     pub(super) async fn ask(&self, store: &Store, app: i64, hash: String) -> Result<Option<TokenRow>, StoreError> {
-        loop {
-            let (answer, mut told) = oneshot::channel();
-            let waiting = Waiting { app, hash: hash.clone(), answer };
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
-            let told = loop {
-                tokio::select! {
-                    biased;
-                    told = &mut told => break told,
-                    turn = self.turn.lock() => {
-                        let next = self.next(app);
-                        look_up(store, app, next).await;
-                        drop(turn);
+        let (answer, mut told) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Waiting { token: (app, hash), answer });
+        let told = loop {
+            tokio::select! {
+                biased;
+                told = &mut told => break told,
+                turn = Arc::clone(&self.turn).lock_owned() => {
+                    let next = self.next();
+                    if !next.is_empty() {
+                        let store = store.clone();
+                        // Whoever asks may go away; the others' answers do not go with him.
+                        tokio::spawn(async move {
+                            look_up(&store, next).await;
+                            drop(turn);
+                        });
                     }
                 }
-            };
-            // Else whoever had the turn went away in the middle of it.
-            if let Ok(found) = told {
-                return found;
             }
-        }
+        };
+        told.unwrap_or_else(|_| Err(StoreError::Database("the look at a token was given up".to_owned())))
     }
 
-    /// Those of an app who wait.
-    fn next(&self, app: i64) -> Vec<Waiting> {
+    /// Those who are next.
+    fn next(&self) -> Vec<Waiting> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut next, mut later) = (Vec::new(), Vec::new());
-        for one in waiting.drain(..).filter(|one| !one.answer.is_closed()) {
-            let list = if one.app == app && next.len() < TOGETHER { &mut next } else { &mut later };
-            list.push(one);
-        }
-        *waiting = later;
-        next
+        waiting.retain(|one| !one.answer.is_closed());
+        let next = waiting.len().min(TOGETHER);
+        waiting.drain(..next).collect()
     }
 }
 
-async fn look_up(store: &Store, app: i64, asked: Vec<Waiting>) {
-    let hashes: HashSet<&String> = asked.iter().map(|one| &one.hash).collect();
-    if hashes.is_empty() {
-        return;
-    }
-    let found = store.tokens(app, hashes.into_iter().cloned().collect()).await;
-    for Waiting { hash, answer, .. } in asked {
+async fn look_up(store: &Store, asked: Vec<Waiting>) {
+    let tokens: HashSet<&(i64, String)> = asked.iter().map(|one| &one.token).collect();
+    let found = store.tokens(tokens.into_iter().cloned().collect()).await;
+    for Waiting { token, answer } in asked {
         // Who does not wait any more is not told.
         let _ = answer.send(match &found {
-            Ok(found) => Ok(found.get(&hash).cloned()),
+            Ok(found) => Ok(found.get(&token).cloned()),
             Err(error) => Err(error.clone()),
         });
     }

@@ -176,6 +176,15 @@ each_store! {
         }
     }
 
+    async fn a_long_message_is_found_like_a_short_one(house: House) {
+        let [ann, _] = library(&house).await;
+        let words: Vec<String> = (0..900).map(|number| format!("word{number}")).collect();
+        let id = ann.said("den", &format!("{} heron", words.join(" "))).await;
+        for hit in ["word0", "word899", "heron"] {
+            assert_eq!(found(&ann, messages(hit)).await, [("den".to_owned(), vec![id.clone()])], "{hit}");
+        }
+    }
+
     async fn a_limit_bounds_what_is_found(house: House) {
         let [ann, _] = library(&house).await;
         for number in 0..6 {

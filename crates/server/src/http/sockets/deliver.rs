@@ -231,7 +231,9 @@ impl Told<'_> {
         }
         if let Some(invitation) = self.edge.chat.invitation(number, room, invitee).await? {
             let outside = from_outside(&invitation);
-            tell(lines, Event::Invitation, &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
+            let told =
+                || tell(lines, Event::Invitation, &InvitationView::of(&self.app.id, &invitation, Some(&outside)));
+            self.edge.chat.unless_blocked(number, (invitee, &invitation.inviter.id), told).await?;
         }
         Ok(())
     }
@@ -239,15 +241,19 @@ impl Told<'_> {
     /// Somebody is asked into a room no longer. If he took it back whom the invitee blocked meanwhile, that does not
     /// reach him any more.
     async fn uninvited(&self, invitee: &UserId, payload: &Value) -> banter_chat::Result<()> {
-        let inviter = field(payload, "inviter").as_str().and_then(|user| UserId::parse(user).ok());
-        if let Some(inviter) = inviter
-            && self.edge.chat.has_blocked(self.app.number, invitee, &inviter).await?
-        {
+        let lines = self.sockets.registry().of_user(self.app.number, invitee);
+        if lines.is_empty() {
             return Ok(());
         }
-        let lines = self.sockets.registry().of_user(self.app.number, invitee);
-        tell(lines, Event::InvitationCancelled, &json!({ "room": field(payload, "room") }));
-        Ok(())
+        let told = || tell(lines, Event::InvitationCancelled, &json!({ "room": field(payload, "room") }));
+        match field(payload, "inviter").as_str().and_then(|user| UserId::parse(user).ok()) {
+            Some(inviter) => self.edge.chat.unless_blocked(self.app.number, (invitee, &inviter), told).await,
+            // He declined it himself.
+            None => {
+                told();
+                Ok(())
+            }
+        }
     }
 
     /// One user came or went; of a user group, everybody in it.

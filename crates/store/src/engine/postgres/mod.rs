@@ -143,7 +143,15 @@ impl Engine for Postgres {
 
     async fn once(&self, text: &str, binds: Vec<Value>) -> Result<Vec<Row>> {
         // A statement that stands alone is a transaction by itself.
-        session::once(&self.connection().await?, text, binds).await
+        let connection = self.connection().await?;
+        match tokio::time::timeout(PATIENCE, session::once(&connection, text, binds)).await {
+            Ok(rows) => rows,
+            Err(_) => {
+                // Nobody else is to wait behind it.
+                drop(deadpool_postgres::Object::take(connection));
+                Err(Error::Unreachable("a question was not answered in time".to_owned()))
+            }
+        }
     }
 
     async fn read_long(&self) -> Result<Box<dyn Session>> {
