@@ -91,6 +91,21 @@ impl Halfway {
 }
 
 each_store! {
+    async fn a_file_may_come_behind_other_parts_all_at_once(house: House) {
+        house.room("den").owner("ann").await;
+        let ann = house.user("ann").await;
+        // The first one makes its connection read much at a time.
+        for _ in 0..4 {
+            let mut form = Form::default();
+            for number in 0..6 {
+                form.part(&format!("Content-Disposition: form-data; name=\"n{number}\""), b"small");
+            }
+            form.extra(&json!({"roomID": "den"}).to_string());
+            form.file("a.txt", "text/plain", "x".repeat(3 << 20).as_bytes());
+            ann.posts_form(BUCKET, form).await.expect_ok();
+        }
+    }
+
     async fn l_37_nothing_is_uploaded_into_a_room_in_which_one_may_not_speak(house: House) {
         let dm = house.direct("ann", "bob").await;
         house.room("den").owner("ann").members(["bob", "mia"]).await;

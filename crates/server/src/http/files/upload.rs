@@ -30,6 +30,9 @@ use crate::http::limits_of_fields as limits;
 const AROUND: u64 = 1 << 20;
 /// What the parser may have read without giving any of it back, bytes: the headers of a part must fit.
 const AHEAD: usize = 1 << 20;
+/// So much of it the parser is given at once, bytes. What comes of a body may be much more, and for each of the small parts
+/// before a file the parser asks some three times.
+const PIECE: usize = 16 << 10;
 /// A client whose bytes come slower than this, bytes a second, runs out of time.
 const SLOWEST: u64 = 32 << 10;
 /// So much of a picture shows what it is, bytes.
@@ -44,7 +47,7 @@ pub(super) async fn upload(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let left = edge.settings.file_limit.saturating_add(AROUND);
-    let mut inlet = Inlet { body, left, ahead: Arc::default(), rests: false, trouble: None };
+    let mut inlet = Inlet { body, come: Bytes::new(), left, ahead: Arc::default(), rests: false, trouble: None };
     match taken(&edge, &caller, bucket, &parts.headers, &mut inlet).await {
         Ok(file) => {
             edge.metrics.file_bytes_stored(file.length);
@@ -79,10 +82,12 @@ async fn taken(
     reader.read(bucket, Multipart::new(inlet, boundary)).await
 }
 
-/// The body as the parser gets it. The parser takes whatever is there before it works on any of it, so it is given one
-/// piece at a time, and no more than it should ever have to hold.
+/// The body as the parser gets it. Each time the parser is asked for something it takes whatever is there before it works
+/// on any of it, so it is given one small piece at a time, and no more than it should ever have to hold.
 struct Inlet {
     body: Body,
+    /// What has come and was not given yet.
+    come: Bytes,
     /// So much may still come, bytes.
     left: u64,
     /// So much the parser holds, at most, bytes.
@@ -100,25 +105,27 @@ impl Stream for Inlet {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        loop {
+        while self.come.is_empty() {
             let frame = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(std::io::Error::other(error)))),
                 Poll::Ready(Some(Ok(frame))) => frame,
             };
-            let Ok(piece) = frame.into_data() else { continue };
-            let ahead = self.ahead.fetch_add(piece.len(), Ordering::Relaxed) + piece.len();
-            match self.left.checked_sub(piece.len() as u64) {
-                None => self.trouble = Some(rows::PAYLOAD_TOO_LARGE),
-                Some(left) if ahead <= AHEAD => {
-                    (self.left, self.rests) = (left, true);
-                    return Poll::Ready(Some(Ok(piece)));
-                }
-                Some(_) => {}
-            }
-            return Poll::Ready(Some(Err(std::io::Error::other("more than is taken"))));
+            self.come = frame.into_data().unwrap_or_default();
         }
+        let length = self.come.len().min(PIECE);
+        let piece = self.come.split_to(length);
+        let ahead = self.ahead.fetch_add(length, Ordering::Relaxed) + length;
+        match self.left.checked_sub(length as u64) {
+            None => self.trouble = Some(rows::PAYLOAD_TOO_LARGE),
+            Some(left) if ahead <= AHEAD => {
+                (self.left, self.rests) = (left, true);
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            Some(_) => {}
+        }
+        Poll::Ready(Some(Err(std::io::Error::other("more than is taken"))))
     }
 }
 
