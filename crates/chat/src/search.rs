@@ -125,10 +125,13 @@ impl Chat {
             (finding.rooms.into_iter().map(|own| own.room).collect(), finding.messages)
         };
         let mut found = Vec::with_capacity(hits.len());
-        for (room, id) in hits {
-            let Some(room) = rooms.iter().find(|known| known.id == room) else { continue };
-            found.extend(view.message(room, id).await?);
+        for room in &rooms {
+            let ids: Vec<ObjectId> = hits.iter().filter(|(of, _)| *of == room.id).map(|(_, id)| *id).collect();
+            if !ids.is_empty() {
+                found.extend(view.messages_among(room, &ids).await?);
+            }
         }
+        found.sort_by_key(|message| std::cmp::Reverse(message.id));
         Ok(found)
     }
 

@@ -31,6 +31,7 @@ mod sight;
 pub mod sql;
 mod stickers;
 mod timings;
+mod tokens;
 mod users;
 mod vault;
 mod webhooks;
@@ -58,7 +59,8 @@ pub use sql::EngineKind;
 use sql::{Engine, Session};
 use timings::Timings;
 pub use timings::{Observer, Operation};
-pub use users::{Entered, FoundUsers, REGEX_ROWS, TokenRow};
+pub use tokens::{Entered, TokenRow};
+pub use users::{FoundUsers, REGEX_ROWS};
 pub use vault::{Bytestream, Deposit, Remote, Vault};
 pub use webhooks::{Delivery, DeliveryState, HookRow, NewDelivery};
 

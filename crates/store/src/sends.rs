@@ -77,7 +77,7 @@ impl Tx {
         statements.extend(self.locking_for(room, who.iter().map(|(_, user)| user)));
         let mut answers = self.view.session.batch(statements).await?;
         let (stand, locked) = (answers.pop().unwrap_or_default(), answers.pop().unwrap_or_default());
-        let entered = crate::users::entered(answers.into_iter().nth(1).unwrap_or_default())?;
+        let entered = crate::tokens::entered(answers.into_iter().nth(1).unwrap_or_default())?;
         Ok((entered, crate::rooms::locked_for_all(locked, stand)?))
     }
 

@@ -32,8 +32,7 @@ const LONG_READERS: usize = 8;
 /// How long to wait for a connection, new or free.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What writes goes by keys: one plan a statement is as good as one a call, and making it is half the work.
-const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL plan_cache_mode = force_generic_plan";
+const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A PostgreSQL database, through a pool of connections.
