@@ -8,9 +8,10 @@ use banter_domain::search::{RESERVED, Term, index_tokens};
 use serde_json::{Map, Value as Json, json};
 
 use crate::read::Read;
+use crate::rooms::LockedRoom;
 use crate::search_syntax::{fts5_text, to_fts5, to_tsquery, tsvector_text};
 use crate::sight::Eyes;
-use crate::sql::binds;
+use crate::sql::{Row, binds};
 use crate::{EngineKind, Result, Tx, View};
 
 /// All that was found in pending messages as one value, for PostgreSQL: there every statement has its price.
@@ -29,7 +30,13 @@ pub type Hit = (RoomId, ObjectId);
 impl View {
     /// Is anything written that the index does not know yet?
     pub async fn index_lags(&mut self) -> Result<bool> {
-        let text = "SELECT 1 FROM messages WHERE indexed = 0 LIMIT 1";
+        let text = match self.kind {
+            EngineKind::Sqlite => {
+                "SELECT 1 WHERE EXISTS (SELECT 1 FROM search_again)
+                    OR (SELECT MAX(number) FROM messages) > (SELECT number FROM search_upto)"
+            }
+            EngineKind::Postgres => "SELECT 1 FROM messages WHERE indexed = 0 LIMIT 1",
+        };
         Ok(!self.session.rows(text, binds![]).await?.is_empty())
     }
 
@@ -81,44 +88,84 @@ impl View {
 impl Tx {
     /// Indexes at most `limit` pending messages of all apps; true: there may be more.
     pub async fn index_pending(&mut self, limit: i64) -> Result<bool> {
-        let kind = self.view.kind;
-        let text = match kind {
-            EngineKind::Sqlite => {
-                "SELECT app, room, seq, kind, text, body, number FROM messages WHERE indexed = 0 LIMIT $1"
-            }
-            // Who searches waits for whoever indexes already, and then finds what he wrote.
-            EngineKind::Postgres => {
-                "SELECT app, room, seq, kind, text, body, seq FROM messages WHERE indexed = 0
-                ORDER BY app, room, seq LIMIT $1 FOR UPDATE"
-            }
-        };
-        let rows = self.view.session.rows(text, binds![limit]).await?;
-        let more = i64::try_from(rows.len()).unwrap_or(limit) >= limit;
-        if rows.is_empty() {
-            return Ok(false);
+        match self.view.kind {
+            EngineKind::Sqlite => self.index_by_number(limit).await,
+            EngineKind::Postgres => self.index_marked(limit).await,
         }
+    }
+
+    /// SQLite: first what changed after it was indexed, then what is newer than all that is indexed.
+    async fn index_by_number(&mut self, limit: i64) -> Result<bool> {
+        let text = "SELECT a.number, m.app, m.room, m.kind, m.text, m.body
+            FROM search_again a LEFT JOIN messages m ON m.number = a.number ORDER BY a.number LIMIT $1";
+        let again = self.view.session.rows(text, binds![limit]).await?;
+        let left = limit - count(&again);
+        for row in again {
+            let number = row.int(0)?;
+            for text in ["DELETE FROM search WHERE rowid = $1", "DELETE FROM search_again WHERE number = $1"] {
+                self.view.session.put(text, binds![number]).await?;
+            }
+            if row.int_opt(1)?.is_some() {
+                self.enter_index(row).await?;
+            }
+        }
+        let text = "SELECT number, app, room, kind, text, body FROM messages
+            WHERE number > (SELECT number FROM search_upto) ORDER BY number LIMIT $1";
+        let new = self.view.session.rows(text, binds![left]).await?;
+        let more = count(&new) >= left;
+        if let Some(last) = new.last() {
+            let text = "UPDATE search_upto SET number = $1";
+            self.view.session.put(text, binds![last.int(0)?]).await?;
+        }
+        for row in new {
+            self.enter_index(row).await?;
+        }
+        Ok(more)
+    }
+
+    async fn enter_index(&mut self, mut row: Row) -> Result<()> {
+        let (number, app, room) = (row.int(0)?, row.int(1)?, row.room_id(2)?);
+        let tokens = searchable(&row.text(3)?, &row.json(4)?, &row.map(5)?);
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let text = "INSERT INTO search (rowid, scope, tokens) VALUES ($1, $2, $3)";
+        self.view.session.put(text, binds![number, scope(app, &room), fts5_text(&tokens)]).await
+    }
+
+    /// PostgreSQL. Who searches waits for whoever indexes already, and then finds what he wrote.
+    async fn index_marked(&mut self, limit: i64) -> Result<bool> {
+        let text = "SELECT app, room, seq, kind, text, body FROM messages WHERE indexed = 0
+            ORDER BY app, room, seq LIMIT $1 FOR UPDATE";
+        let rows = self.view.session.rows(text, binds![limit]).await?;
+        let more = count(&rows) >= limit;
         let mut found = Vec::with_capacity(rows.len());
         for mut row in rows {
-            let (app, room, seq, number) = (row.int(0)?, row.room_id(1)?, row.int(2)?, row.int(6)?);
+            let (app, room, seq) = (row.int(0)?, row.room_id(1)?, row.int(2)?);
             let tokens = searchable(&row.text(3)?, &row.json(4)?, &row.map(5)?);
-            if kind == EngineKind::Postgres {
-                let tokens = tokens_in(app, &room, &tokens);
-                found.push(json!({ "app": app, "room": room.as_str(), "seq": seq, "tokens": tokens }));
-                continue;
-            }
-            self.view.session.put("DELETE FROM search WHERE rowid = $1", binds![number]).await?;
-            if !tokens.is_empty() {
-                let text = "INSERT INTO search (rowid, scope, tokens) VALUES ($1, $2, $3)";
-                self.view.session.put(text, binds![number, scope(app, &room), fts5_text(&tokens)]).await?;
-            }
-            let text = "UPDATE messages SET indexed = 1 WHERE app = $1 AND room = $2 AND seq = $3";
-            self.view.session.put(text, binds![app, &room, seq]).await?;
+            let tokens = tokens_in(app, &room, &tokens);
+            found.push(json!({ "app": app, "room": room.as_str(), "seq": seq, "tokens": tokens }));
         }
-        if kind == EngineKind::Postgres {
+        if !found.is_empty() {
             self.view.session.put(INDEX_ALL, binds![Json::Array(found).to_string()]).await?;
         }
         Ok(more)
     }
+
+    /// Notes for SQLite that what a message says has changed: it enters the search index anew.
+    pub(crate) async fn index_again(&mut self, room: &LockedRoom, id: ObjectId) -> Result<()> {
+        if self.view.kind == EngineKind::Postgres {
+            return Ok(());
+        }
+        let text =
+            "INSERT INTO search_again (number) SELECT number FROM messages WHERE app = $1 AND room = $2 AND id = $3
+            ON CONFLICT DO NOTHING";
+        self.view.session.put(text, binds![self.view.app, &room.room.id, id]).await
+    }
+}
+
+fn count(rows: &[Row]) -> i64 {
+    i64::try_from(rows.len()).unwrap_or(i64::MAX)
 }
 
 /// A token that stands for one room of one app. It begins as no token of words does.

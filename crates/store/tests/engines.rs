@@ -252,7 +252,7 @@ each_engine! {
         let engine = house.furnished().await;
         let mut session = engine.write().await.unwrap();
         session.put("DELETE FROM meta WHERE name = 'min_binary'", vec![]).await.unwrap();
-        session.put("INSERT INTO meta (name, value) VALUES ('min_binary', '2')", vec![]).await.unwrap();
+        session.put("INSERT INTO meta (name, value) VALUES ('min_binary', '1000')", vec![]).await.unwrap();
         session.commit().await.unwrap();
         drop(engine);
         let Err(Error::Setting(text)) = house.open().await.map(drop) else {

@@ -101,6 +101,22 @@ each_store! {
         assert_eq!(found(&bob, messages("left")).await, []);
     }
 
+    async fn what_changes_after_it_was_found_is_found_as_it_is_now(house: House) {
+        let [ann, bob] = library(&house).await;
+        let id = bob.said("den", "heron edited").await;
+        assert_eq!(found(&bob, messages("heron")).await, [("den".to_owned(), vec![id.clone()])]);
+        bob.edits("den", &id, "stork edited").await.expect_ok();
+        assert_eq!(found(&bob, messages("heron")).await, []);
+        assert_eq!(found(&bob, messages("stork")).await, [("den".to_owned(), vec![id.clone()])]);
+        // The newest messages go, and what comes after them is found all the same.
+        bob.edits("den", &id, "heron again").await.expect_ok();
+        ann.erases("den", "_all").await.expect_ok_saying("All messages deleted successfully");
+        assert_eq!(found(&bob, messages("heron")).await, []);
+        let after = bob.said("den", "crane after").await;
+        assert_eq!(found(&bob, messages("crane")).await, [("den".to_owned(), vec![after])]);
+        assert_eq!(found(&bob, messages("heron")).await, []);
+    }
+
     async fn every_kind_asked_for_is_a_list(house: House) {
         let [ann, _] = library(&house).await;
         ann.said("den", "hello").await;

@@ -11,7 +11,7 @@ use super::{postgres, sqlite};
 use crate::{Error, Result};
 
 /// How new this binary is. A database whose `meta.min_binary` is higher is refused.
-pub const BINARY_LEVEL: i64 = 1;
+pub const BINARY_LEVEL: i64 = 2;
 
 /// Any number, the same in all versions: who holds this advisory lock migrates.
 const MIGRATING: i64 = 0x42_61_6e_74_65_72;

@@ -92,7 +92,8 @@ impl Tx {
             change.updated_ms,
             change.edited_ms,
         ];
-        self.view.session.put(text, values).await
+        self.view.session.put(text, values).await?;
+        self.index_again(room, id).await
     }
 
     /// Forgets who was named in a message, what was said to it and which files came with it: it was taken back.
@@ -200,13 +201,21 @@ impl Tx {
         let mentions = "DELETE FROM mentions WHERE app = $1 AND room = $2";
         let put_away = "DELETE FROM put_away WHERE app = $1 AND room = $2";
         let messages = "DELETE FROM messages WHERE app = $1 AND room = $2";
+        let again =
+            "DELETE FROM search_again WHERE number IN (SELECT number FROM messages WHERE app = $1 AND room = $2)";
         let texts = match self.view.kind {
             // The index of one names messages by their number; the other's is locked after messages.
-            EngineKind::Sqlite => [forget, reactions, mentions, put_away, messages],
-            EngineKind::Postgres => [reactions, mentions, put_away, messages, forget],
+            EngineKind::Sqlite => vec![forget, again, reactions, mentions, put_away, messages],
+            EngineKind::Postgres => vec![reactions, mentions, put_away, messages, forget],
         };
         for text in texts {
             self.view.session.put(text, binds![self.view.app, &locked.room.id]).await?;
+        }
+        if self.view.kind == EngineKind::Sqlite {
+            // The numbers of the newest messages are given out again.
+            let text = "UPDATE search_upto SET number = (SELECT COALESCE(MAX(number), 0) FROM messages)
+                WHERE number > (SELECT COALESCE(MAX(number), 0) FROM messages)";
+            self.view.session.put(text, binds![]).await?;
         }
         Ok(())
     }
