@@ -44,6 +44,7 @@ impl Chat {
         let hear = open.tx.hearers_among(&room.id, listeners).await?;
         let shown = open.words().await?.mask(text).into_owned();
         tell(&typist.profile, &shown, &hear);
+        open.done().await?;
         Ok(shown)
     }
 }

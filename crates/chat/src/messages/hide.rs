@@ -17,6 +17,7 @@ impl Chat {
         let room = open.tx.room_of_message(id).await?.ok_or(Error::NoMessage)?;
         let (room, found) = open.message_in(&room, id, Act::Hide).await?;
         if !open.tx.set_hidden(&room, id, on, open.now_ms).await? {
+            open.done().await?;
             return Ok(found);
         }
         let sender = found.sender.profile.id;

@@ -74,6 +74,7 @@ impl Chat {
         if itself && !standing.member && !standing.hidden && open.tx.has_left(&room.id, &user).await? {
             // He is gone already, and is not shown what he left.
             let room = new_room_row(room.id.clone(), room.kind.clone(), room.created_ms);
+            open.done().await?;
             return Ok(RoomSeen { room, owner: None, members: Vec::new(), last_message: None, outlook: None });
         }
         open.judge(if itself { Act::Leave } else { Act::Remove }, &room).await?;

@@ -31,6 +31,9 @@ fn says(text: &str) -> Words {
     Words { text: json!(text), mentions: vec![user("bob")], ..Words::default() }
 }
 
+/// How many of these acts are refused; all others succeed.
+pub(crate) const REFUSED: usize = 1;
+
 pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
     let chat = Chat::new(Store::over(engine), [7; 32], Arc::new(|| 1_700_000_000_000), [1; 5], Options::default());
     let app = chat.create_app(AppId::parse("app").expect("an id"), "api", "client").await.expect("an app");
@@ -45,6 +48,12 @@ pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
     let ann = Caller { app: app.clone(), who: Who::User { id, token }, address: None };
     let as_bob = Caller { app, who: Who::Platform { on_behalf_of: Some(user("bob")) }, address: None };
     rooms(&chat, &platform, &ann).await;
+    let (id, token) = chat.user_of_token(&ann.app, "token-cat").await.expect("an answer").expect("a user");
+    let cat = Caller { app: ann.app.clone(), who: Who::User { id, token }, address: None };
+    chat.join(&cat, &room("den"), true).await.expect("in");
+    for _ in 0..2 {
+        chat.remove_members(&cat, &room("den"), vec![user("cat")], true).await.expect("out");
+    }
     messages(&chat, &platform, &ann, &as_bob).await;
     files(&chat, &platform, &ann).await;
     moderation(&chat, &platform, &ann).await;
@@ -99,8 +108,9 @@ async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller)
     let second = chat.send(platform, &den, reply, Some(user("bob")), true).await.expect("sent").id;
     chat.edit(ann, &den, first, says("hullo 世界"), (None, false)).await.expect("edited");
     chat.pin(ann, first, true).await.expect("pinned");
-    chat.react(as_bob, first, "👍", true).await.expect("reacted");
-    chat.react(as_bob, first, "👍", false).await.expect("taken back");
+    for on in [true, true, false, false] {
+        chat.react(as_bob, first, "👍", on).await.expect("reacted, or taken back");
+    }
     chat.mark_read(ann, &den, Some(second)).await.expect("read");
     chat.mark_read(as_bob, &den, None).await.expect("read");
     for anchor in [None, Some(Anchor::Before(second)), Some(Anchor::After(first))] {
@@ -131,8 +141,9 @@ async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller)
     let query = MessagesQuery { anchor: Some(Anchor::Before(second)), ascending: false, limit: 20, after_time: None };
     assert_eq!(chat.messages(ann, &den, query).await.expect("messages").put_away, [second]);
     chat.messages_put_away(ann, &den, 0, 10).await.expect("messages");
-    chat.hide(ann, second, true).await.expect("hidden");
-    chat.hide(ann, second, false).await.expect("shown");
+    for on in [true, true, false, false] {
+        chat.hide(ann, second, on).await.expect("hidden, or shown");
+    }
     chat.hide_by_sender(ann, &den, &user("bob"), true).await.expect("hidden");
     chat.put_all_away(as_bob, &den).await.expect("put away");
     chat.count_messages(as_bob, &den, None).await.expect("a count");
