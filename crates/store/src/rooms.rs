@@ -59,17 +59,19 @@ pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
 
 /// How a user stands in a room, in one question. `$2` the room, `$3` the user. `CASE`, because SQLite
 /// asks both sides of an `AND` in a column: it would look through all members of a group. `CROSS JOIN`, because it
-/// looks from left to right then: from the user's few groups, and not from the room's many members.
+/// looks from left to right then: from the user's few groups, and not from the room's many members. The fifth is about
+/// the user groups that bring him: none (NULL), all of them banned (1), or not all (0).
 const STANDING_COLUMNS: &str = "r.owner, m.member, m.manager, m.hidden,
-        EXISTS (SELECT 1 FROM group_members g CROSS JOIN members gm WHERE g.app = r.app AND g.user_id = $3
+        (SELECT MIN(CASE WHEN EXISTS (SELECT 1 FROM relations b WHERE b.app = g.app AND b.kind = 'ban'
+                AND b.room = r.id AND b.blockee = g.grp AND b.lifted_ms IS NULL) THEN CAST(1 AS BIGINT) ELSE 0 END)
+            FROM group_members g CROSS JOIN members gm WHERE g.app = r.app AND g.user_id = $3
             AND gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1),
         CASE WHEN r.kind <> 'direct' THEN EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban'
             AND b.room = r.id AND b.blockee = $3 AND b.lifted_ms IS NULL) ELSE FALSE END,
         CASE WHEN r.kind = 'direct' THEN
-            EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block' AND b.blocker = $3
-                AND b.blockee IN (r.low, r.high) AND b.lifted_ms IS NULL)
-            OR EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block'
-                AND b.blocker IN (r.low, r.high) AND b.blockee = $3 AND b.lifted_ms IS NULL) ELSE FALSE END,
+            EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block'
+                AND b.blocker IN ($3, r.low, r.high) AND b.blockee IN ($3, r.low, r.high) AND b.lifted_ms IS NULL)
+            ELSE FALSE END,
         r.secret = 1 AND m.user_id IS NULL";
 const STANDING_FROM: &str = "FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
     WHERE r.app = $1 AND r.id = $2";
@@ -90,12 +92,26 @@ static STANDINGS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// Whoever acts in a direct room for a user group is none of its two, but a block between him and one of them holds for him
+/// (L-21): their pairs are locked as well, all in one order. Nothing to do in any other room. PostgreSQL only.
+const HOLD_PAIRS: &str = "INSERT INTO pairs (app, low, high, room)
+    WITH brought AS MATERIALIZED (SELECT r.low, r.high, u.id FROM rooms r CROSS JOIN unnest(CAST($3 AS TEXT[])) AS u (id)
+        WHERE r.app = $1 AND r.id = $2 AND r.kind = 'direct' AND u.id NOT IN (r.low, r.high)
+            AND EXISTS (SELECT 1 FROM group_members g WHERE g.app = $1 AND g.user_id = u.id AND g.grp IN (r.low, r.high)))
+    SELECT CAST($1 AS BIGINT), o.low, o.high, CAST(NULL AS TEXT) FROM (
+        SELECT low, high FROM brought
+        UNION SELECT LEAST(low, id), GREATEST(low, id) FROM brought
+        UNION SELECT LEAST(high, id), GREATEST(high, id) FROM brought
+    ) o ORDER BY o.low, o.high
+    ON CONFLICT (app, low, high) DO UPDATE SET room = pairs.room";
+
 /// Reads a standing from the columns that begin at `from`.
 fn standing(row: &mut Row, from: usize, user: &UserId) -> Result<Standing> {
     let owner = row.user_opt(from)?.as_ref() == Some(user);
     let own = row.int_opt(from + 1)? == Some(1);
     let manager = row.int_opt(from + 2)? == Some(1);
-    let member = own || row.flag(from + 4)?;
+    let brought = row.int_opt(from + 4)?;
+    let member = own || brought.is_some();
     Ok(Standing {
         role: match (owner, member) {
             (true, _) => Some(Role::Owner),
@@ -105,9 +121,10 @@ fn standing(row: &mut Row, from: usize, user: &UserId) -> Result<Standing> {
         },
         member,
         in_group_only: member && !own,
-        banned: row.flag(from + 5)?,
-        // One of the two may be a user group: then a block with any of its people holds here too. It is
-        // nothing to those who are not in the room.
+        // Whom only banned user groups bring is banned with them.
+        banned: row.flag(from + 5)? || (!own && brought == Some(1)),
+        // One of the two may be a user group: a block of the two holds for all of its people, and a block between one
+        // of them and the other side for him. It is nothing to those who are not in the room.
         blocked: row.flag(from + 6)? && (member || row.int_opt(from + 1)?.is_some()),
         // What a block made is hidden from everybody who is not in it: a second account, or a
         // friend, could tell the blocked side (R-09).
@@ -222,9 +239,20 @@ impl View {
 
 impl Tx {
     /// Locks a room until this transaction ends, and its pair before it if it is a direct one.
-    /// Everything read after it stays true until then. `None`: no such room.
+    /// Everything read after it stays true until then, but for how somebody stands in a direct room of others:
+    /// that is [`Tx::lock_room_by`]'s. `None`: no such room.
     pub async fn lock_room(&mut self, id: &RoomId) -> Result<Option<LockedRoom>> {
-        let statements = self.locking(id);
+        let statements = self.locking(id, Vec::new());
+        self.lock_by(statements).await
+    }
+
+    /// As [`Tx::lock_room`], for an act of this user, so that how he stands there stays true as well.
+    pub async fn lock_room_by(&mut self, id: &RoomId, user: &UserId) -> Result<Option<LockedRoom>> {
+        let statements = self.locking(id, vec![user.as_str().to_owned()]);
+        self.lock_by(statements).await
+    }
+
+    async fn lock_by(&mut self, statements: Vec<Statement>) -> Result<Option<LockedRoom>> {
         let answers = self.view.session.batch(statements).await?;
         answers.into_iter().next_back().map_or(Ok(None), locked)
     }
@@ -232,7 +260,7 @@ impl Tx {
     /// As [`Tx::lock_room`], with how a user stands there: asked together, so that it takes one
     /// round trip, and in that order, so that the standing is read under the lock.
     pub async fn lock_room_for(&mut self, id: &RoomId, user: &UserId) -> Result<Option<(LockedRoom, Standing)>> {
-        let mut statements = self.locking(id);
+        let mut statements = self.locking(id, vec![user.as_str().to_owned()]);
         statements.push(Statement { text: STANDING.as_str().into(), binds: binds![self.view.app, id, user] });
         let mut answers = self.view.session.batch(statements).await?.into_iter();
         let (stands, room) = (answers.next_back().unwrap_or_default(), answers.next_back().unwrap_or_default());
@@ -244,15 +272,19 @@ impl Tx {
     pub(crate) fn locking_for<'a>(&self, id: &RoomId, users: impl Iterator<Item = &'a UserId>) -> Vec<Statement> {
         let users: Vec<String> =
             users.map(|user| user.as_str().to_owned()).collect::<BTreeSet<_>>().into_iter().collect();
-        let mut statements = self.locking(id);
+        let mut statements = self.locking(id, users.clone());
         statements.push(Statement { text: STANDINGS.as_str().into(), binds: binds![self.view.app, id, users] });
         statements
     }
 
-    fn locking(&self, id: &RoomId) -> Vec<Statement> {
+    /// `users`: who acts there.
+    fn locking(&self, id: &RoomId, users: Vec<String>) -> Vec<Statement> {
         let app = self.view.app;
-        let mut statements = Vec::with_capacity(3);
+        let mut statements = Vec::with_capacity(4);
         if self.view.kind == EngineKind::Postgres && !sabotage::removed(Lock::Pair) {
+            if !users.is_empty() {
+                statements.push(Statement { text: HOLD_PAIRS.into(), binds: binds![app, id, users] });
+            }
             // A room's pair never changes, so it can be read without the room's lock.
             statements.push(Statement {
                 text: "SELECT p.low FROM rooms r JOIN pairs p ON p.app = r.app AND p.low = r.low AND p.high = r.high

@@ -130,10 +130,10 @@ impl Chat {
 impl Open<'_> {
     /// The room of one recipient, locked. `None`: there is none, and none may be made.
     async fn room_of_para(&mut self, speaker: &Speaker, para: &Para) -> Result<Option<LockedRoom>> {
-        if let Some(room) = &para.room {
-            return Ok(self.tx.lock_room(room).await?);
-        }
         let sender = &speaker.user.profile.id;
+        if let Some(room) = &para.room {
+            return Ok(self.tx.lock_room_by(room, sender).await?);
+        }
         let Some(receiver) = &para.receiver else { return Ok(None) };
         let Some(pair) = Pair::of(sender, receiver) else { return Ok(None) };
         if self.tx.user(receiver).await?.is_none() {

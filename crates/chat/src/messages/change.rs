@@ -106,7 +106,9 @@ impl Chat {
         let reaction = Reaction { user: caller.user(), reaction: reaction.to_owned() };
         let mark = open.new_id();
         if !open.tx.set_reaction(id, &reaction, mark, on).await? {
-            return open.tx.message(&room, id).await?.ok_or(Error::NoMessage);
+            let message = open.tx.message(&room, id).await?.ok_or(Error::NoMessage)?;
+            open.done().await?;
+            return Ok(message);
         }
         open.touched(room, id).await
     }
@@ -126,7 +128,7 @@ impl Open<'_> {
             return self.message_in(room, id, act).await;
         }
         let speaker = self.speaker(sender, force).await?;
-        let room = self.lock_room(room).await?;
+        let room = self.lock_room_by(room, &speaker.user.profile.id).await?;
         self.judge_as(act, &room, &speaker.user.profile.id, speaker.actor, true).await?;
         if speaker.force {
             self.audit(Action::Force, Some(&speaker.user.profile.id), Some(&room.id), None, None).await?;

@@ -21,7 +21,10 @@ use crate::process::{Server, binary, block_on, command, sabotaged};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shut {
     Ban,
+    /// In every other round in a second direct room of the two.
     Block,
+    /// While he speaks for a user group in its direct room.
+    BlockInAGroup,
     Freeze,
     Revoke,
 }
@@ -31,7 +34,7 @@ impl Shut {
     fn action(self) -> &'static str {
         match self {
             Self::Ban => "ban",
-            Self::Block => "block",
+            Self::Block | Self::BlockInAGroup => "block",
             Self::Freeze => "freeze",
             Self::Revoke => "revoke-tokens",
         }
@@ -51,11 +54,25 @@ impl Scene {
     async fn set(house: &House, shut: Shut, round: u64) -> Self {
         let [flooder, other, room] =
             [format!("f{round}{shut:?}"), format!("o{round}{shut:?}"), format!("r{round}{shut:?}")];
-        let room = if shut == Shut::Block {
-            house.direct(&flooder, &other).await
-        } else {
-            house.room(&room).owner(&other).members([flooder.as_str()]).await;
-            room
+        let room = match shut {
+            Shut::Block if round.is_multiple_of(2) => house.direct(&flooder, &other).await,
+            Shut::Block => {
+                house.direct(&flooder, &other).await;
+                let second = json!({"_id": room, "roomType": "direct", "members": [flooder, other]});
+                house.platform().post("/rooms", second).await.expect_ok();
+                room
+            }
+            Shut::BlockInAGroup => {
+                house.user(&flooder).await;
+                let group = json!({"_id": room, "nickname": "them", "members": [flooder]});
+                house.platform().post("/admin/groups", group).await.expect_ok();
+                let opened = house.user(&other).await.opens(&room).await.expect_ok();
+                opened["_id"].as_str().expect("an id").to_owned()
+            }
+            Shut::Ban | Shut::Freeze | Shut::Revoke => {
+                house.room(&room).owner(&other).members([flooder.as_str()]).await;
+                room
+            }
         };
         Self { flooder: house.user(&flooder).await, other: house.user(&other).await, room }
     }
@@ -64,7 +81,7 @@ impl Scene {
         let flooder = &self.flooder.id;
         match shut {
             Shut::Ban => self.other.bans(&self.room, flooder).await,
-            Shut::Block => self.other.blocks(flooder).await,
+            Shut::Block | Shut::BlockInAGroup => self.other.blocks(flooder).await,
             Shut::Freeze => self.other.freezes(&self.room).await,
             Shut::Revoke => {
                 house
@@ -80,7 +97,7 @@ impl Scene {
     async fn place(&self, house: &House, shut: Shut) -> String {
         let of = match shut {
             Shut::Freeze => format!("room={}", self.room),
-            Shut::Ban | Shut::Block | Shut::Revoke => format!("target={}", self.flooder.id),
+            Shut::Ban | Shut::Block | Shut::BlockInAGroup | Shut::Revoke => format!("target={}", self.flooder.id),
         };
         let path = format!("/admin/audit?{of}&action={}", shut.action());
         let records = house.platform().ask(reqwest::Method::GET, &path, None).await.expect_ok();
@@ -188,6 +205,11 @@ fn no_message_after_a_block() {
 }
 
 #[test]
+fn no_message_after_a_block_of_one_who_speaks_for_a_user_group() {
+    never_lets_anything_through(Shut::BlockInAGroup);
+}
+
+#[test]
 fn no_message_after_a_freeze() {
     never_lets_anything_through(Shut::Freeze);
 }
@@ -234,6 +256,11 @@ fn a_freeze_needs_the_rooms_lock() {
 #[test]
 fn a_block_needs_the_pairs_lock() {
     is_lost_without("pair-lock", Shut::Block);
+}
+
+#[test]
+fn a_block_of_one_who_speaks_for_a_user_group_needs_the_pairs_lock() {
+    is_lost_without("pair-lock", Shut::BlockInAGroup);
 }
 
 #[test]

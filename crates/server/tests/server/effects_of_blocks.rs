@@ -276,6 +276,36 @@ each_store! {
         assert_eq!(house.said(&room).await, ["may I help?"]);
     }
 
+    async fn l_21_a_user_group_is_nobodys_mouth(house: House) {
+        house.users(["ann", "bob", "kim"]).await;
+        let crew = json!({"_id": "crew", "nickname": "Crew", "members": ["bob", "kim"]});
+        house.platform().post("/admin/groups", crew).await.expect_ok();
+        let room = house.user("ann").await.opens("crew").await.expect_ok();
+        let room = room["_id"].as_str().expect("an id").to_owned();
+        let [ann, bob, kim] = house.users(["ann", "bob", "kim"]).await;
+        let message = bob.said(&room, "for the crew").await;
+        // Of one of its people: he is silent, the others are not.
+        ann.blocks("bob").await.expect_ok();
+        bob.says(&room, "still for the crew").await.expect_refused("USER_BLOCKED");
+        bob.edits(&room, &message, "other words").await.expect_refused("USER_BLOCKED");
+        bob.reacts(&message, "👍").await.expect_refused("USER_BLOCKED");
+        kim.said(&room, "me for the crew").await;
+        ann.said(&room, "to the crew").await;
+        ann.unblocks("bob").await.expect_ok();
+        bob.said(&room, "again").await;
+        // Of the group: nobody speaks there, whoever he is.
+        ann.blocks("crew").await.expect_ok();
+        for side in [&ann, &bob, &kim] {
+            side.says(&room, "hello").await.expect_refused("USER_BLOCKED");
+            side.reacts(&message, "👍").await.expect_refused("USER_BLOCKED");
+        }
+        ann.unblocks("crew").await.expect_ok();
+        kim.said(&room, "we are back").await;
+        // By one of its people: he does not speak to whom he blocked.
+        bob.blocks("ann").await.expect_ok();
+        bob.says(&room, "hello").await.expect_refused("USER_BLOCKED");
+    }
+
     async fn l_25_nobody_reads_anothers_list(house: House) {
         let [ann, bob, eve] = house.users(["ann", "bob", "eve"]).await;
         ann.blocks("bob").await.expect_ok();
