@@ -15,7 +15,7 @@ use crate::users::new_user;
 use crate::{Chat, Error, NewKind, RoomChange, Words};
 
 /// One thing to take over.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// A user, or a user group with its members.
     User {
@@ -149,6 +149,20 @@ pub enum ImportError {
 
 type Result<T> = std::result::Result<T, ImportError>;
 
+/// A message may be given twice, but not two messages with one id.
+fn check_ids(records: &[Record]) -> Result<()> {
+    let mut given = HashMap::new();
+    for (index, record) in records.iter().enumerate() {
+        if let Record::Message { id: Some(id), .. } = record
+            && given.insert(*id, record).is_some_and(|earlier| earlier != record)
+        {
+            let why = format!("another message before it has the id {id} as well");
+            return Err(ImportError::Bad { index, why });
+        }
+    }
+    Ok(())
+}
+
 struct Import<'a> {
     chat: &'a Chat,
     tx: Tx,
@@ -156,8 +170,8 @@ struct Import<'a> {
     done: Imported,
     /// Rooms that are only named so far: their kind and making.
     implied: HashMap<RoomId, i64>,
-    /// Messages are written a room at a time.
-    messages: HashMap<RoomId, Vec<ImportedMessage>>,
+    /// Messages are written a room at a time; each with its record's index.
+    messages: HashMap<RoomId, Vec<(usize, ImportedMessage)>>,
     at: usize,
 }
 
@@ -165,6 +179,7 @@ impl Chat {
     /// Takes records over into an app, in one transaction. A record that cannot be undoes all. An
     /// app that is not there yet is made with it, without keys.
     pub async fn import(&self, app: &AppId, records: Vec<Record>) -> Result<Imported> {
+        check_ids(&records)?;
         let now_ms = self.now();
         let tx = self.store.change(0).await?;
         let tx = self.app_for_import(tx, app, now_ms).await.map_err(|error| match error {
@@ -237,7 +252,7 @@ impl Import<'_> {
                 if self.tx.room(&room).await?.is_none() {
                     return self.bad(format!("there is no room {room}"));
                 }
-                self.messages.entry(room).or_default().push(message);
+                self.messages.entry(room).or_default().push((self.at, message));
                 Ok(())
             }
             Record::Relation { blocker, blockee, room, room_kind, created_ms, updated_ms, lifted_ms } => {
@@ -436,7 +451,27 @@ impl Import<'_> {
             let Some(mut room) = self.tx.lock_room(&id).await? else {
                 return self.bad(format!("there is no room {id}"));
             };
-            self.done.messages += self.tx.import_messages(&mut room, &messages).await?;
+            let (places, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
+            let written = self.tx.import_messages(&mut room, &messages).await?;
+            self.done.messages += written;
+            if written < messages.len() {
+                self.expect_here(&id, places.iter().copied().zip(&messages)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was not written is left as it is, if it is of this room.
+    async fn expect_here(
+        &mut self,
+        room: &RoomId,
+        messages: impl Iterator<Item = (usize, &ImportedMessage)>,
+    ) -> Result<()> {
+        for (place, message) in messages {
+            if self.tx.count_of(room, message.id).await?.is_none() {
+                self.at = place;
+                return self.bad(format!("the id {} belongs to a message of another room", message.id));
+            }
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ pub struct User {
 }
 
 /// What a change to a user gives; `None` leaves a field as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UserChange {
     /// A new nickname, masked already where the app has sensitive words.
     pub nickname: Option<String>,

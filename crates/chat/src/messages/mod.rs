@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 pub(crate) use together::Queues;
 
 /// What somebody wants to say.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Words {
     /// Its type; `None`: text.
     pub kind: Option<String>,

@@ -70,7 +70,7 @@ pub struct NewRoom {
 }
 
 /// A change to a room; `None` leaves a part as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoomChange {
     /// Shown name.
     pub name: Option<String>,

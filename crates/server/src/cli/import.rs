@@ -5,7 +5,7 @@ use std::path::Path;
 
 use banter_chat::{ImportError, Imported, Record};
 
-use super::import_line::parse;
+use super::import_line::{Earlier, parse};
 use super::{Failure, app_id, open, say};
 use crate::clock::Senses;
 use crate::config::{Import, few_options};
@@ -59,6 +59,7 @@ impl Lines {
     /// Errors: the first line that cannot be read, by its number.
     pub(super) fn of(reader: impl BufRead, name: &str) -> Result<Self, Failure> {
         let mut lines = Self { records: Vec::new(), numbers: Vec::new() };
+        let mut earlier = Earlier::new();
         for (index, line) in reader.split(b'\n').enumerate() {
             let number = index + 1;
             let line = line.map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
@@ -66,8 +67,8 @@ impl Lines {
             if bare.is_empty() {
                 continue;
             }
-            let records =
-                parse(bare).map_err(|why| Failure::Failed(format!("{name}:{number}: {why}; nothing was imported")))?;
+            let records = parse(bare, &mut earlier)
+                .map_err(|why| Failure::Failed(format!("{name}:{number}: {why}; nothing was imported")))?;
             lines.numbers.extend(std::iter::repeat_n(number, records.len()));
             lines.records.extend(records);
         }

@@ -4,6 +4,8 @@
 //! are brought in as well. Fields the shapes do not have are ignored, or stored where the shape
 //! stores them (custom fields of a user, properties of a member).
 
+use std::collections::HashMap;
+
 use banter_chat::{NewKind, Record, RoomChange, Words};
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::{Kind, Reaction};
@@ -18,8 +20,11 @@ use crate::http::view::{room, user};
 
 type Read<T> = Result<T, String>;
 
+/// How often a message without an id came so far, by the id its first line made for it.
+pub(super) type Earlier = HashMap<ObjectId, u64>;
+
 /// Reads a line. Errors: a sentence that says what is wrong with it.
-pub(super) fn parse(line: &[u8]) -> Read<Vec<Record>> {
+pub(super) fn parse(line: &[u8], earlier: &mut Earlier) -> Read<Vec<Record>> {
     if has_nul(line) {
         return Err("a text holds NUL".to_owned());
     }
@@ -31,7 +36,7 @@ pub(super) fn parse(line: &[u8]) -> Read<Vec<Record>> {
         "client" => Some(client(fields, &mut found)?),
         "room" => Some(whole_room(fields, &mut found)?),
         "member" => Some(member(fields, &mut found)?),
-        "message" => Some(message(fields, &mut found, line)?),
+        "message" => Some(message(fields, &mut found, (line, earlier))?),
         "blockStatus" => Some(relation(fields, &mut found)?),
         other => return Err(format!("no kind of thing is called {other:?}")),
     };
@@ -168,7 +173,7 @@ fn member(mut fields: Map<String, Value>, found: &mut Found) -> Read<Record> {
 /// What a stored thing carries beside its fields; never a property.
 const KEYS: [&str; 4] = ["_id", "id", "appID", "__v"];
 
-fn message(mut fields: Map<String, Value>, found: &mut Found, line: &[u8]) -> Read<Record> {
+fn message(mut fields: Map<String, Value>, found: &mut Found, (line, earlier): (&[u8], &mut Earlier)) -> Read<Record> {
     let id = if fields.contains_key("_id") || fields.contains_key("id") { Some(id_text(&mut fields)?) } else { None };
     let id = id.map(|id| object_id("_id", &id)).transpose()?;
     let (room, _) = found.room(must(&mut fields, "room")?)?;
@@ -181,16 +186,25 @@ fn message(mut fields: Map<String, Value>, found: &mut Found, line: &[u8]) -> Re
     let reactions = reactions(list(&mut fields, "reactions")?)?;
     let words = words(fields)?;
     // Without an id the line itself names the message, so that a second import finds it.
-    let id = id.or_else(|| named_by(line, created_ms));
+    let id = id.or_else(|| named_by(line, created_ms, earlier));
     let message_ms = message_ms.unwrap_or(created_ms);
     Ok(Record::Message { id, room, sender, words, message_ms, created_ms, updated_ms, edited_ms, reactions })
 }
 
-/// An id made of a message's time and of its line.
-fn named_by(line: &[u8], created_ms: i64) -> Option<ObjectId> {
+/// An id made of a message's time, of its line, and of how many equal lines came before it: who
+/// says the same twice in a moment has said it twice.
+fn named_by(line: &[u8], created_ms: i64, earlier: &mut Earlier) -> Option<ObjectId> {
     let second = ObjectId::first_of(created_ms).to_string();
-    let digest = blake3::hash(line);
-    ObjectId::parse(&format!("{}{}", second.get(..8)?, hex(digest.as_bytes().get(..8)?)))
+    let id =
+        |digest: blake3::Hash| ObjectId::parse(&format!("{}{}", second.get(..8)?, hex(digest.as_bytes().get(..8)?)));
+    let first = id(blake3::hash(line))?;
+    let before = earlier.entry(first).or_default();
+    let number = *before;
+    *before += 1;
+    if number == 0 {
+        return Some(first);
+    }
+    id(blake3::Hasher::new().update(line).update(&number.to_be_bytes()).finalize())
 }
 
 fn words(mut fields: Map<String, Value>) -> Read<Words> {

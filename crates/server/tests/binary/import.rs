@@ -195,3 +195,52 @@ fn a_bad_line_is_named_and_nothing_comes_in() {
         }
     });
 }
+
+#[test]
+fn who_says_the_same_twice_in_a_moment_has_said_it_twice() {
+    block_on(async {
+        for (store, place) in Place::each().await {
+            let line = r#"{"kind":"message","room":"den","sender":"ann","message":"ha","messageType":"text","createdAtMS":1602817268500}"#;
+            let text = format!("{}\n{line}\n{line}\n{line}", story());
+            for _ in 0..2 {
+                expect_imported(&import(&place, &text));
+            }
+            let (_server, house) = serve(&place);
+            assert_eq!(house.said("den").await, ["long ago", "heron", "ha", "ha", "ha"], "{store}");
+        }
+    });
+}
+
+#[test]
+fn an_id_is_of_one_message_in_one_room() {
+    let message = |room: &str, text: &str| {
+        json!({"kind": "message", "_id": "5f890cf37d980e06f6aaf349", "room": room, "sender": "bob", "messageType": "text",
+            "message": text, "createdAtMS": 1_602_817_267_925_i64})
+        .to_string()
+    };
+    let other = json!({"kind": "room", "_id": "hall", "roomType": "group", "owner": "ann"}).to_string();
+    block_on(async {
+        for (store, place) in Place::each().await {
+            expect_imported(&import(&place, &story()));
+            for (bad, number, why) in [
+                (format!("{other}\n{}", message("hall", "long ago")), 2, "another room"),
+                (format!("{}\n{}", message("den", "long ago"), message("den", "another")), 2, "another message"),
+                (
+                    format!("{other}\n{}\n{}", message("den", "long ago"), message("hall", "long ago")),
+                    3,
+                    "another message",
+                ),
+            ] {
+                let output = import(&place, &bad);
+                let line = said(&output.stderr);
+                assert_eq!(output.status.code(), Some(1), "{store}: {line}");
+                assert!(line.contains(&format!(":{number}:")) && line.contains(why), "{store}: {line}");
+            }
+            // The same message once more, even twice in one file, is left as it is.
+            expect_imported(&import(&place, &format!("{0}\n{0}", message("den", "changed since"))));
+            let (_server, house) = serve(&place);
+            assert_eq!(house.said("den").await, ["long ago", "heron"], "{store}");
+            assert_eq!(house.platform().get("/rooms/hall").await.status, 404, "{store}");
+        }
+    });
+}

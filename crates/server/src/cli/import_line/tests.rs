@@ -6,12 +6,12 @@ const BLOCK: &str = r#"{"kind":"blockStatus","blockee":{"_id":"ccc","avatarUrl":
     "updatedAt":"2021-08-04T15:18:10.735Z"}"#;
 
 fn read(line: &Value) -> Read<Vec<Record>> {
-    parse(line.to_string().as_bytes())
+    parse(line.to_string().as_bytes(), &mut Earlier::new())
 }
 
 #[test]
 fn a_seeds_record_brings_its_user_and_room() {
-    let records = parse(BLOCK.as_bytes()).expect("a line");
+    let records = parse(BLOCK.as_bytes(), &mut Earlier::new()).expect("a line");
     let [
         Record::User { id, change, .. },
         Record::Room { kind, created_ms, implied: true, .. },
@@ -51,6 +51,22 @@ fn a_message_without_an_id_is_the_same_message_twice() {
         .collect();
     assert_eq!(ids[0], ids[1]);
     assert_eq!(ids[0].to_string()[..8], format!("{:08x}", 1_628_090_290));
+}
+
+#[test]
+fn equal_lines_of_one_file_are_messages_of_their_own() {
+    let line = json!({"kind": "message", "room": "r", "sender": "a", "message": "ha", "createdAtMS": 1}).to_string();
+    let file = || {
+        let mut earlier = Earlier::new();
+        let mut id = || match parse(line.as_bytes(), &mut earlier).expect("a line").pop() {
+            Some(Record::Message { id, .. }) => id.expect("an id"),
+            other => panic!("{other:?}"),
+        };
+        [id(), id(), id()]
+    };
+    let [first, second, third] = file();
+    assert!(first != second && second != third && first != third);
+    assert_eq!(file(), [first, second, third], "read again");
 }
 
 #[test]
