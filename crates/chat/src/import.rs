@@ -27,6 +27,9 @@ pub enum Record {
         change: UserChange,
         /// Of a user group: who is in it.
         members: Option<Vec<UserId>>,
+        /// Only named by something else: then who is there already stays what he is, a person, a
+        /// group or a robot.
+        implied: bool,
     },
     /// A room.
     Room {
@@ -219,7 +222,7 @@ impl Import<'_> {
 
     async fn take(&mut self, record: Record) -> Result<()> {
         match record {
-            Record::User { id, kind, change, members } => self.user(id, kind, change, members).await,
+            Record::User { id, kind, change, members, implied } => self.user(id, kind, change, members, implied).await,
             Record::Room { id, created_ms: Some(created_ms), kind: Some(NewKind::Direct), implied: true, .. } => {
                 self.implied.insert(id, created_ms);
                 Ok(())
@@ -277,17 +280,20 @@ impl Import<'_> {
         kind: UserKind,
         change: UserChange,
         members: Option<Vec<UserId>>,
+        implied: bool,
     ) -> Result<()> {
         if id.is_platform() {
             return self.bad("the id platform is the platform's own");
         }
         let known = self.tx.user(&id).await?;
         let mut user = known.clone().unwrap_or_else(|| new_user(id.clone(), self.now_ms));
-        user.kind = kind;
+        if known.is_none() || !implied {
+            user.kind = kind;
+            user.is_robot = change.is_robot.unwrap_or(user.is_robot);
+        }
         user.profile.nickname = change.nickname.or(user.profile.nickname);
         user.profile.avatar_url = change.avatar_url.or(user.profile.avatar_url);
         user.description = change.description.or(user.description);
-        user.is_robot = change.is_robot.unwrap_or(user.is_robot);
         user.profile.last_login_ms = change.last_login_ms.unwrap_or(user.profile.last_login_ms);
         user.created_ms = change.created_ms.unwrap_or(user.created_ms);
         user.custom.extend(change.custom);
@@ -295,7 +301,7 @@ impl Import<'_> {
             self.tx.put_user(&user).await?;
             self.done.users += 1;
         }
-        for member in members.unwrap_or_default() {
+        for member in members.filter(|_| user.kind == UserKind::Group).unwrap_or_default() {
             if self.tx.user(&member).await?.is_none() {
                 return self.bad(format!("there is no user {member} to be in the group {id}"));
             }

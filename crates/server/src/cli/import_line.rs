@@ -56,8 +56,9 @@ impl Found {
         match value {
             Value::String(id) => UserId::parse(id).map_err(|error| format!("{field}: {error}")),
             Value::Object(fields) => {
-                let record = client(fields, self).map_err(|why| format!("{field}: {why}"))?;
-                let Record::User { id, .. } = &record else { return Err(format!("{field}: no user")) };
+                let mut record = client(fields, self).map_err(|why| format!("{field}: {why}"))?;
+                let Record::User { id, implied, .. } = &mut record else { return Err(format!("{field}: no user")) };
+                *implied = true;
                 let id = id.clone();
                 self.records.push(record);
                 Ok(id)
@@ -123,7 +124,7 @@ fn client(mut fields: Map<String, Value>, found: &mut Found) -> Read<Record> {
         custom: Map::new(),
     };
     fields.retain(|name, value| !user::is_ours(name) && !value.is_null());
-    Ok(Record::User { id, kind, change: UserChange { custom: fields, ..change }, members })
+    Ok(Record::User { id, kind, change: UserChange { custom: fields, ..change }, members, implied: false })
 }
 
 fn whole_room(mut fields: Map<String, Value>, found: &mut Found) -> Read<Record> {

@@ -244,3 +244,30 @@ fn an_id_is_of_one_message_in_one_room() {
         }
     });
 }
+
+#[test]
+fn who_is_only_named_stays_what_he_is() {
+    let story = [
+        json!({"kind": "client", "_id": "ann", "nickname": "Ann"}),
+        json!({"kind": "client", "_id": "bot", "nickname": "Bot", "isRobot": true}),
+        json!({"kind": "client", "_id": "crew", "nickname": "Crew", "clientType": "group", "members": ["ann"]}),
+        json!({"kind": "room", "_id": "den", "roomType": "group", "owner": "ann", "members": [{"_id": "crew"}, {"_id": "bot", "isRobot": false}]}),
+    ];
+    let names = [
+        json!({"kind": "blockStatus", "blocker": "ann", "blockee": {"_id": "crew", "nickname": "The crew"}, "createdAt": 1_602_817_267_925_i64}),
+        json!({"kind": "message", "room": "den", "sender": {"_id": "bot", "isRobot": false, "clientType": "group"}, "message": "beep", "createdAtMS": 1_602_817_267_925_i64}),
+    ];
+    let text = |lines: &[Value]| lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+    block_on(async {
+        for (store, place) in Place::each().await {
+            expect_imported(&import(&place, &text(&story)));
+            expect_imported(&import(&place, &text(&names)));
+            let (_server, house) = serve(&place);
+            let room = house.platform().room("den").await.expect_ok();
+            let who = |id: &str| room["members"].as_array().unwrap().iter().find(|member| member["_id"] == id).cloned();
+            let (crew, bot) = (who("crew").expect("a member"), who("bot").expect("a member"));
+            assert_eq!((&crew["clientType"], &crew["nickname"]), (&json!("group"), &json!("The crew")), "{store}");
+            assert_eq!((&bot["clientType"], &bot["isRobot"]), (&json!("user"), &json!(true)), "{store}");
+        }
+    });
+}

@@ -13,7 +13,7 @@ fn read(line: &Value) -> Read<Vec<Record>> {
 fn a_seeds_record_brings_its_user_and_room() {
     let records = parse(BLOCK.as_bytes(), &mut Earlier::new()).expect("a line");
     let [
-        Record::User { id, change, .. },
+        Record::User { id, change, implied: true, .. },
         Record::Room { kind, created_ms, implied: true, .. },
         Record::Relation { blocker, created_ms: at, .. },
     ] = records.as_slice()
@@ -31,7 +31,7 @@ fn fields_of_the_apps_own_are_kept_and_ours_are_not() {
         &json!({"kind": "client", "_id": "a", "city": "x", "token": "t", "appID": "y", "isSocketConnected": true}),
     );
     let records = records.expect("a line");
-    let [Record::User { change, .. }] = records.as_slice() else { panic!("{records:?}") };
+    let [Record::User { change, implied: false, .. }] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(Value::Object(change.custom.clone()), json!({"city": "x"}));
 }
 
