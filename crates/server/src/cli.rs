@@ -11,14 +11,14 @@ mod serve;
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use banter_chat::{Chat, Options};
 use banter_domain::id::AppId;
-use banter_store::{Remote, Store, Vault};
+use banter_store::{Claim, Remote, Store, Vault};
 use clap::Parser;
 use clap::error::ErrorKind;
 
@@ -147,8 +147,11 @@ async fn open(place: &Place, options: Options, senses: &Senses) -> Result<(Arc<C
             (store.map_err(|error| Failure::Setting(format!("--database: {error}")))?, secret)
         }
         None => {
+            let flag = |error| named("--data", error);
+            // The folder is held first, so that of two first starts only one makes a secret.
+            let claim = Claim::take(&place.data).map_err(flag)?;
             let secret = own_secret(&place.data, senses)?;
-            (Store::sqlite(&place.data).map_err(|error| named("--data", error))?, secret)
+            (Store::sqlite_in(claim).map_err(flag)?, secret)
         }
     };
     let chat = chat(store, secret, options, senses)?;
@@ -214,46 +217,46 @@ fn shared_secret(place: &Place) -> Result<Secret, Failure> {
     Ok(Secret(blake3::derive_key("banter 2026 server secret", text.as_bytes())))
 }
 
-/// The secret of an embedded server: a file beside its database, made on the first start.
+/// The secret of an embedded server: a file beside its database, made on the first start. The folder
+/// is this process's own.
 fn own_secret(data: &Path, senses: &Senses) -> Result<Secret, Failure> {
     let trouble = |error: io::Error| Failure::Setting(format!("--data {}: {error}", data.display()));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(trouble)?;
     let path = data.join("secret");
     let database = data.join("banter.db");
-    let mut carried = None;
-    if !path.exists() && database.exists() {
+    if path.try_exists().map_err(trouble)? {
+        let bytes = fs::read(&path).map_err(trouble)?;
+        let secret = bytes
+            .try_into()
+            .map_err(|_| Failure::Setting(format!("--data: {} is not 32 bytes long", path.display())))?;
+        return Ok(Secret(secret));
+    }
+    let restored = database.try_exists().map_err(trouble)?;
+    let secret = if restored {
         // A restored backup brings its secret in itself.
         let note = Store::read_note(&database, SECRET_NOTE).map_err(|error| named("--data", error))?;
-        carried = note.as_deref().and_then(unhex);
-        if carried.is_none() {
+        note.as_deref().and_then(unhex).ok_or_else(|| {
             let why = "the database is there but its secret is not; without it no key or token can be recognised";
-            return Err(Failure::Setting(format!("--data {}: {why}", data.display())));
-        }
+            Failure::Setting(format!("--data {}: {why}", data.display()))
+        })?
+    } else {
+        senses.bytes::<32>()?
+    };
+    write_secret(data, &path, &secret).map_err(trouble)?;
+    if restored {
+        Store::remove_note(&database, SECRET_NOTE).map_err(|error| named("--data", error))?;
     }
-    let restored = carried.is_some();
-    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            let secret = match carried {
-                Some(secret) => secret,
-                None => senses.bytes::<32>()?,
-            };
-            file.write_all(&secret).and_then(|()| file.sync_all()).map_err(trouble)?;
-            // The name must be as durable as what is stored under its protection.
-            fs::File::open(data).and_then(|folder| folder.sync_all()).map_err(trouble)?;
-            if restored {
-                Store::remove_note(&database, SECRET_NOTE).map_err(|error| named("--data", error))?;
-            }
-            Ok(Secret(secret))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let bytes = fs::read(&path).map_err(trouble)?;
-            let secret = bytes
-                .try_into()
-                .map_err(|_| Failure::Setting(format!("--data: {} is not 32 bytes long", path.display())))?;
-            Ok(Secret(secret))
-        }
-        Err(error) => Err(trouble(error)),
-    }
+    Ok(Secret(secret))
+}
+
+/// The file gets its name when it is whole. What an earlier start left unfinished is written over.
+fn write_secret(data: &Path, path: &Path, secret: &[u8]) -> io::Result<()> {
+    let partial = data.join("secret.partial");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    file.write_all(secret)?;
+    file.sync_all()?;
+    fs::rename(&partial, path)?;
+    // The name must be as durable as what is stored under its protection.
+    fs::File::open(data)?.sync_all()
 }
 
 /// Under which name a backup carries the secret it was written under.
@@ -279,6 +282,7 @@ mod tests {
     fn the_secret_is_made_once_and_readable_by_its_owner_only() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("new");
+        fs::create_dir(&data).expect("a folder");
         let secret = own_secret(&data, &Senses::real()).expect("a secret");
         assert!(own_secret(&data, &Senses::real()) == Ok(secret));
         let mode = fs::metadata(data.join("secret")).expect("a file").permissions().mode();
@@ -291,6 +295,16 @@ mod tests {
             matches!(own_secret(&data, &Senses::real()), Err(Failure::Setting(_))),
             "a database without its secret"
         );
+    }
+
+    #[test]
+    fn a_first_start_that_was_cut_off_is_made_up_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path();
+        fs::write(data.join("secret.partial"), "shor").expect("a write");
+        let secret = own_secret(data, &Senses::real()).expect("a secret");
+        assert_eq!(fs::read(data.join("secret")).expect("a file"), secret.0);
+        assert!(!data.join("secret.partial").exists());
     }
 
     #[test]

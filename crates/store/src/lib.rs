@@ -41,6 +41,7 @@ use std::sync::Arc;
 
 pub use apps::AppRow;
 pub use devices::{Among, Going, Wishes};
+pub use engine::sqlite::Claim;
 pub use error::{Error, Result};
 pub use figures::{Refusals, Span};
 pub use files::Ties;
@@ -76,6 +77,11 @@ impl Store {
     /// Errors: [`Error::Setting`] if another process has it or it is newer than this binary.
     pub fn sqlite(folder: &Path) -> Result<Self> {
         Ok(Self::over(Arc::new(engine::sqlite::Sqlite::open(folder)?)))
+    }
+
+    /// As [`Store::sqlite`], in a folder that was taken before.
+    pub fn sqlite_in(claim: Claim) -> Result<Self> {
+        Ok(Self::over(Arc::new(engine::sqlite::Sqlite::open_in(claim)?)))
     }
 
     /// Opens the embedded database beside a server that has it, to copy it.

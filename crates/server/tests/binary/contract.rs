@@ -124,6 +124,26 @@ fn a_folder_belongs_to_one_server() {
 }
 
 #[test]
+fn of_first_starts_at_once_one_makes_the_secret() {
+    for _ in 0..5 {
+        let place = Place::sqlite();
+        let keys = keys();
+        let create = || {
+            let words = ["app", "create", "--app-id", &keys.app, "--api-key", &keys.api, "--client-key", &keys.client];
+            run(&words, &place.flags()).status.code()
+        };
+        let codes = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..4).map(|_| scope.spawn(create)).collect();
+            starts.into_iter().map(|start| start.join().expect("no panic")).collect::<Vec<_>>()
+        });
+        assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1, "{codes:?}");
+        assert_eq!(codes.iter().filter(|code| **code == Some(2)).count(), 3, "{codes:?}");
+        // The app's key is known: it was hashed with the secret that is there.
+        Server::start(&place);
+    }
+}
+
+#[test]
 fn other_keys_for_a_known_app_are_refused_by_the_name_of_what_changes_them() {
     block_on(async {
         for (_, place) in Place::each().await {

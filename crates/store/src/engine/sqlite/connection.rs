@@ -76,12 +76,18 @@ pub(super) fn claim(folder: &Path) -> Result<File> {
         }
         Err(TryLockError::Error(error)) => return Err(trouble("cannot be locked", error)),
     }
+    Ok(lock)
+}
 
-    // SQLite gives its other files the mode of this one. It is made and closed here, before SQLite
-    // opens it: closing a second handle later would drop SQLite's locks on it.
-    match private(OpenOptions::new().write(true).create_new(true)).open(folder.join(FILE)) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(trouble("cannot be written", error)),
-        _ => Ok(lock),
+/// Makes the database's file, if there is none. SQLite gives its other files the mode of this one.
+/// It is made and closed here, before SQLite opens it: closing a second handle later would drop
+/// SQLite's locks on it.
+pub(super) fn make_file(database: &Path) -> Result<()> {
+    match private(OpenOptions::new().write(true).create_new(true)).open(database) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(Error::Setting(format!("{} cannot be written: {error}", database.display())))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -60,6 +60,20 @@ struct Shared {
     _lock: Option<File>,
 }
 
+/// A data folder that this process has for itself.
+#[derive(Debug)]
+pub struct Claim {
+    folder: PathBuf,
+    lock: File,
+}
+
+impl Claim {
+    /// Takes a folder, which is created if it is missing. Refused while another process has it.
+    pub fn take(folder: &Path) -> Result<Self> {
+        Ok(Self { folder: folder.to_owned(), lock: connection::claim(folder)? })
+    }
+}
+
 /// See `backup::write_note`.
 pub(crate) fn write_note(copy: &Path, name: &str, text: &str) -> Result<()> {
     backup::write_note(copy, name, text)
@@ -79,13 +93,19 @@ impl Sqlite {
     /// Opens the database `banter.db` in a folder, which is created if it is missing, and brings
     /// its tables up to date. Refused while another process has it open.
     pub fn open(folder: &Path) -> Result<Self> {
-        Self::open_with(folder, |wal| Box::new(move || if removed(Lock::WalSync) { Ok(()) } else { wal.sync_data() }))
+        Self::open_in(Claim::take(folder)?)
     }
 
-    /// As [`Sqlite::open`], with what makes the open WAL durable.
-    fn open_with(folder: &Path, sync: impl FnOnce(File) -> durability::MakeDurable) -> Result<Self> {
-        let lock = connection::claim(folder)?;
+    /// As [`Sqlite::open`], in a folder that was taken before.
+    pub fn open_in(claim: Claim) -> Result<Self> {
+        Self::open_with(claim, |wal| Box::new(move || if removed(Lock::WalSync) { Ok(()) } else { wal.sync_data() }))
+    }
+
+    /// As [`Sqlite::open_in`], with what makes the open WAL durable.
+    fn open_with(claim: Claim, sync: impl FnOnce(File) -> durability::MakeDurable) -> Result<Self> {
+        let Claim { folder, lock } = claim;
         let database = folder.join(connection::FILE);
+        connection::make_file(&database)?;
         let mut writer = connection::open(&database, Role::Write)?;
         migrate::sqlite(&mut writer)?;
         checkpoint::at_start(&writer)?;
@@ -94,7 +114,7 @@ impl Sqlite {
         let wal = connection::wal_of(&database);
         let trouble = |error| Error::Database(format!("{} cannot be synced: {error}", wal.display()));
         let file = File::options().write(true).open(&wal).map_err(trouble)?;
-        file.sync_all().and_then(|()| connection::sync_folder(folder)).map_err(trouble)?;
+        file.sync_all().and_then(|()| connection::sync_folder(&folder)).map_err(trouble)?;
 
         let durability = Arc::new(Durability::new());
         let writer = Arc::new(Line::new(writer, &durability));

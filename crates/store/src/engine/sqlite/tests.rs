@@ -12,7 +12,7 @@ use crate::sql::{Cell, Row, Value};
 /// A database whose every sync waits for its outcome to be sent.
 fn slow_disk(folder: &Path) -> (Sqlite, Sender<io::Result<()>>) {
     let (outcome, outcomes): (_, Receiver<io::Result<()>>) = channel();
-    let sqlite = Sqlite::open_with(folder, |_wal| {
+    let sqlite = Sqlite::open_with(Claim::take(folder).unwrap(), |_wal| {
         // When the test is over, the disk is quick.
         Box::new(move || outcomes.recv().unwrap_or(Ok(())))
     });
@@ -86,7 +86,7 @@ async fn no_reader_ever_sees_more_than_the_disk_has() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("banter.db");
     let on_disk = Arc::new(AtomicI64::new(0));
-    let sqlite = Sqlite::open_with(folder.path(), {
+    let sqlite = Sqlite::open_with(Claim::take(folder.path()).unwrap(), {
         let on_disk = Arc::clone(&on_disk);
         move |_wal| {
             let looking = connection::open(&database, Role::Read).unwrap();
