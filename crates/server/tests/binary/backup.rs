@@ -79,13 +79,39 @@ fn l_33_a_copy_made_at_work_is_whole_and_restores_to_equal_lists() {
     });
 }
 
-/// A new folder with the copy as its database, and the secret beside it.
 /// The copied file alone, under its name in an empty folder.
 fn restore(copy: &std::path::Path) -> Place {
     let place = Place::sqlite();
     std::fs::create_dir(place.data()).expect("a folder");
     std::fs::copy(copy, place.data().join("banter.db")).expect("copied");
     place
+}
+
+#[test]
+fn two_copies_to_one_file_do_not_meet() {
+    let place = Place::sqlite();
+    let server = Server::start(&place);
+    block_on(async { server.house().room("den").owner("ann").members(["bob"]).await });
+    let folder = place.file("copies");
+    std::fs::create_dir(&folder).expect("a folder");
+    let flags = [
+        "--data".to_owned(),
+        place.data().to_string_lossy().into_owned(),
+        folder.join("copy.db").to_string_lossy().into_owned(),
+    ];
+    for _ in 0..5 {
+        std::thread::scope(|scope| {
+            let copies: Vec<_> = (0..4).map(|_| scope.spawn(|| run(&["backup"], &flags))).collect();
+            for copy in copies {
+                let output = copy.join().expect("no panic");
+                assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
+            }
+        });
+        let restored = restore(&folder.join("copy.db"));
+        let other = Server::start(&restored);
+        block_on(async { other.house().platform().room("den").await.expect_ok() });
+    }
+    assert_eq!(folder.read_dir().expect("a folder").count(), 1, "nothing but the copy stays");
 }
 
 #[test]
