@@ -81,6 +81,21 @@ fn every_setting_is_explained_to_the_operator() {
 }
 
 #[test]
+fn no_setting_is_explained_twice() {
+    let document = read("docs/operations.md");
+    let (_, settings) = document.split_once("## Settings").expect("the settings");
+    let (settings, _) = settings.split_once("## ").expect("something after them");
+    let mut names = BTreeSet::new();
+    // A row's first two cells: the flag and its twin.
+    for row in settings.lines().filter(|line| line.starts_with("| ")) {
+        for cell in row.split(" | ").take(2).map(|cell| cell.trim_matches(['|', ' '])).filter(|cell| *cell != "–") {
+            assert!(names.insert(cell), "{cell} has two rows in docs/operations.md");
+        }
+    }
+    assert!(names.contains("`--data`"), "the table was not found: {names:?}");
+}
+
+#[test]
 fn the_newcomers_commands_are_there() {
     let readme = read("README.md");
     for command in ["cargo run --release -- demo", "make test", "/blockStatus/my", "/blockStatus/room/demo-room"] {
