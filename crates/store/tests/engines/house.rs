@@ -14,14 +14,25 @@ pub(crate) enum House {
     Postgres { admin: String, name: String },
 }
 
+/// The PostgreSQL server that tests have. `None`: there is none, and that is fine.
+pub(crate) fn postgres_server() -> Option<String> {
+    let admin = std::env::var("BANTER_TEST_POSTGRES").ok();
+    assert!(
+        admin.is_some() || std::env::var_os("BANTER_TEST_ALL").is_none(),
+        "BANTER_TEST_POSTGRES names no server: run the tests through `make test`, which starts one"
+    );
+    admin
+}
+
 impl House {
     pub(crate) fn sqlite() -> Self {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
+    /// `None`: there is no server to make it on, and that is fine.
     pub(crate) async fn postgres() -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let admin = std::env::var("BANTER_TEST_POSTGRES").ok()?;
+        let admin = postgres_server()?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("banter_engines_{}_{number}", std::process::id());
         let house = Self::Postgres { admin, name };
