@@ -48,7 +48,8 @@ pub enum Record {
         /// Who manages it.
         managers: Vec<UserId>,
         /// Only named by a block or ban, not given for itself: then a group that is not there yet
-        /// is owned by who banned, and a direct room is not seen by who is blocked.
+        /// is owned by who banned, and a direct room is not seen by who is blocked. A new room that
+        /// is given without owner, members and managers leaves them to blocks and bans as well.
         implied: bool,
     },
     /// A place in a room.
@@ -171,8 +172,11 @@ struct Import<'a> {
     tx: Tx,
     now_ms: i64,
     done: Imported,
-    /// Rooms that are only named so far: their kind and making.
+    /// New rooms of which nothing said yet who is in them, and when they were made. Groups are there
+    /// already, direct rooms are not.
     implied: HashMap<RoomId, i64>,
+    /// The direct ones among them, each with the index of its record.
+    awaited: Vec<(usize, RoomId)>,
     /// Messages are written a room at a time; each with its record's index.
     messages: HashMap<RoomId, Vec<(usize, ImportedMessage)>>,
     at: usize,
@@ -195,6 +199,7 @@ impl Chat {
             now_ms,
             done: Imported::default(),
             implied: HashMap::new(),
+            awaited: Vec::new(),
             messages: HashMap::new(),
             at: 0,
         };
@@ -210,6 +215,7 @@ impl Chat {
             import.take(record).await?;
         }
         import.write_messages().await?;
+        import.expect_rooms().await?;
         import.tx.commit().await?;
         Ok(import.done)
     }
@@ -223,10 +229,6 @@ impl Import<'_> {
     async fn take(&mut self, record: Record) -> Result<()> {
         match record {
             Record::User { id, kind, change, members, implied } => self.user(id, kind, change, members, implied).await,
-            Record::Room { id, created_ms: Some(created_ms), kind: Some(NewKind::Direct), implied: true, .. } => {
-                self.implied.insert(id, created_ms);
-                Ok(())
-            }
             Record::Room { id, kind, owner, created_ms, change, members, managers, implied } => {
                 let created_ms = created_ms.unwrap_or(self.now_ms);
                 self.room(id, kind, owner, created_ms, change, (members, managers), implied).await
@@ -335,10 +337,18 @@ impl Import<'_> {
                 return self.bad(format!("there is no user {named} to be in the room {id}"));
             }
         }
+        let silent = owner.is_none() && members.is_empty() && managers.is_empty();
         let mut room = match self.tx.lock_room(&id).await? {
             Some(_) if implied => return Ok(()),
             Some(room) => room,
+            None if kind == Some(NewKind::Direct) && silent && change == RoomChange::default() => {
+                self.await_room(id, created_ms);
+                return Ok(());
+            }
             None => {
+                if silent {
+                    self.implied.insert(id.clone(), created_ms);
+                }
                 let kind = match (kind.unwrap_or(NewKind::Group), members.as_slice()) {
                     (NewKind::Group, _) => RoomKind::Group,
                     (NewKind::Custom, _) => RoomKind::Custom,
@@ -352,7 +362,6 @@ impl Import<'_> {
             }
         };
         if implied {
-            self.implied.insert(id, created_ms);
             return Ok(());
         }
         let now = banter_domain::room::Room {
@@ -384,6 +393,25 @@ impl Import<'_> {
         let owner = room.owner.clone();
         for member in owner.iter().chain(&members).chain(&managers) {
             self.place(&room, member, managers.contains(member)).await?;
+        }
+        Ok(())
+    }
+
+    /// A direct room that is only named is made by the block that says whose it is.
+    fn await_room(&mut self, id: RoomId, created_ms: i64) {
+        let known = self.implied.entry(id.clone()).or_insert(created_ms);
+        if *known == self.now_ms {
+            *known = created_ms;
+        }
+        self.awaited.push((self.at, id));
+    }
+
+    async fn expect_rooms(&mut self) -> Result<()> {
+        for (at, id) in std::mem::take(&mut self.awaited) {
+            if self.tx.room(&id).await?.is_none() {
+                self.at = at;
+                return self.bad(format!("nothing says who the two of the direct room {id} are"));
+            }
         }
         Ok(())
     }
@@ -493,6 +521,7 @@ impl Import<'_> {
             (Some(room), _) => room.kind.is_direct(),
             (None, Some(kind)) => kind == NewKind::Direct,
             (None, None) if !named || relation.room == pair.computed_room() => true,
+            (None, None) if self.implied.contains_key(&relation.room) => true,
             (None, None) => return self.bad(format!("there is no room {}", relation.room)),
         };
         if direct { self.block(relation, pair, room, named).await } else { self.ban(relation, room).await }
@@ -510,7 +539,8 @@ impl Import<'_> {
             Some(room) => return self.bad(format!("the room {} is not of these two", room.id)),
             None => {
                 let id = if named { relation.room.clone() } else { pair.computed_room() };
-                let created_ms = self.implied.get(&id).copied().unwrap_or(relation.created_ms);
+                let made_ms = self.implied.get(&id).copied().filter(|made_ms| *made_ms != self.now_ms);
+                let created_ms = made_ms.unwrap_or(relation.created_ms);
                 let kind = RoomKind::Direct(pair.clone());
                 let row = banter_domain::room::Room { secret: true, ..new_room_row(id, kind, created_ms) };
                 let Some(room) = self.tx.insert_room(&row).await? else {
@@ -541,7 +571,7 @@ impl Import<'_> {
             Some(room) => room,
             None => self.make(new_room_row(relation.room.clone(), RoomKind::Group, relation.created_ms)).await?,
         };
-        if room.owner.is_none() && self.implied.contains_key(&room.id) {
+        if room.owner.is_none() && self.implied.contains_key(&room.id) && !relation.blocker.is_platform() {
             // Only owners ban: who did it here owns the room, until its own record says otherwise.
             let now = banter_domain::room::Room { owner: Some(relation.blocker.clone()), ..(*room).clone() };
             self.tx.save_room(&mut room, now).await?;

@@ -72,11 +72,69 @@ fn one_founding_document_alone_gives_its_own_answer() {
                 let token =
                     house.platform().post("/admin/clients", json!({"_id": "aaa", "issueAccessToken": true})).await;
                 let token = token.expect_ok()["token"].as_str().expect("a token").to_owned();
+                let answer = house.bearer("aaa", &token).get(path).await;
+                assert_eq!(answer.body(), seed(example), "{store}: as the user himself");
+            }
+        }
+    });
+}
+
+/// The same records taken apart: users and rooms have short lines of their own, and relations name
+/// them by id.
+fn lines_apart(example: &str) -> String {
+    let mut lines = Vec::new();
+    for line in lines_of(example).lines() {
+        let mut relation: Value = serde_json::from_str(line).expect("an object");
+        for (field, kind) in [("blocker", "client"), ("blockee", "client"), ("room", "room")] {
+            let Value::Object(mut thing) = relation[field].take() else { continue };
+            relation[field] = thing["_id"].clone();
+            thing.insert("kind".to_owned(), json!(kind));
+            lines.push(Value::Object(thing));
+        }
+        relation["blocker"] = json!("aaa");
+        lines.push(relation);
+    }
+    lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_short_line_of_a_room_leaves_its_people_to_the_relations() {
+    block_on(async {
+        for (example, path) in [
+            ("seed-list-blocked-users", "/blockStatus/my"),
+            ("seed-list-banned-members", "/blockStatus/room/demo-room"),
+        ] {
+            for (store, place) in Place::each().await {
+                let records = lines_apart(example);
+                expect_imported(&import(&place, &records));
+                let again = import(&place, &records);
+                assert!(
+                    said(&again.stdout).contains("changed 0 users, 0 rooms, 0 places in rooms, 0 messages, 0 blocks")
+                );
+                let (_server, house) = serve(&place);
+                let token =
+                    house.platform().post("/admin/clients", json!({"_id": "aaa", "issueAccessToken": true})).await;
+                let token = token.expect_ok()["token"].as_str().expect("a token").to_owned();
+                assert_eq!(house.bearer("aaa", &token).get(path).await.body(), seed(example), "{store}");
                 if path == "/blockStatus/my" {
-                    let answer = house.bearer("aaa", &token).get(path).await;
-                    assert_eq!(answer.body(), seed(example), "{store}: as the user himself");
+                    let rooms = house.platform_for("ccc").rooms().await.expect_ok();
+                    assert_eq!(rooms["totalCount"], 0, "{store}: the blocked does not see the room: {rooms}");
                 }
             }
+        }
+    });
+}
+
+#[test]
+fn a_room_whose_two_nobody_names_is_a_bad_line() {
+    block_on(async {
+        for (store, place) in Place::each().await {
+            let output = import(
+                &place,
+                "{\"kind\":\"client\",\"_id\":\"a\"}\n{\"kind\":\"room\",\"_id\":\"x\",\"roomType\":\"direct\"}",
+            );
+            let line = said(&output.stderr);
+            assert!(output.status.code() == Some(1) && line.contains(":2:"), "{store}: {line}");
         }
     });
 }
