@@ -318,7 +318,7 @@ each_store! {
         assert_eq!(house.platform_for("ann").shuts_out().await, ["bob"]);
     }
 
-    async fn l_27_a_mutual_block_holds_until_both_are_lifted(house: House) {
+    async fn l_27_r11_a_mutual_block_holds_until_both_are_lifted(house: House) {
         let room = house.direct("ann", "bob").await;
         let [ann, bob] = house.users(["ann", "bob"]).await;
         ann.blocks("bob").await.expect_ok();

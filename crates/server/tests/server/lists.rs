@@ -6,7 +6,7 @@ use crate::common::House;
 use crate::shape::{expect_fields, expect_short_room, expect_short_user, expect_time};
 
 each_store! {
-    async fn a_block_is_listed_with_the_founding_fields_and_no_other(house: House) {
+    async fn r06_a_block_is_listed_with_the_founding_fields_and_no_other(house: House) {
         let [aaa, _] = house.users(["aaa", "ccc"]).await;
         aaa.blocks("ccc").await.expect_ok();
 
@@ -24,7 +24,7 @@ each_store! {
         assert!(answer.header("content-type").starts_with("application/json"), "{}", answer.header("content-type"));
     }
 
-    async fn a_ban_is_listed_with_the_founding_fields_and_no_other(house: House) {
+    async fn r06_a_ban_is_listed_with_the_founding_fields_and_no_other(house: House) {
         house.room("demo-room").owner("aaa").members(["ccc"]).await;
         let aaa = house.user("aaa").await;
         aaa.bans("demo-room", "ccc").await.expect_ok();

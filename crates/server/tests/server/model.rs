@@ -1,13 +1,20 @@
 //! The server against a small model of the rules, written apart from the server's own: random
-//! people block, ban, freeze, lift, invite, leave and speak, and the two never differ.
+//! people block, ban, freeze, lift, invite, leave and speak, for themselves and for a user group, and the two never differ.
 //!
 //! `BANTER_SEED` repeats a run; `BANTER_MODEL_STEPS` makes it longer.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use serde_json::json;
+
 use crate::common::{Answer, Caller, House};
 
 const PEOPLE: [&str; 5] = ["ann", "bob", "cid", "dan", "eve"];
+/// A user group, and who is in it.
+const CREW: &str = "crew";
+const IN_CREW: [&str; 2] = ["dan", "eve"];
+/// To whom something is done.
+const ANYBODY: [&str; 6] = ["ann", "bob", "cid", "dan", "eve", CREW];
 const GROUPS: [(&str, &str); 2] = [("den", "ann"), ("hall", "bob")];
 
 /// Who is asked to do what to whom, and where.
@@ -17,6 +24,8 @@ enum Do {
     Unblock,
     Open,
     SayTo,
+    /// Somebody of the crew speaks in its direct room with somebody.
+    SayForCrew,
     Say,
     Edit,
     Ban,
@@ -32,11 +41,12 @@ enum Do {
     Promote,
 }
 
-const ALL: [Do; 17] = [
+const ALL: [Do; 18] = [
     Do::Block,
     Do::Unblock,
     Do::Open,
     Do::SayTo,
+    Do::SayForCrew,
     Do::Say,
     Do::Edit,
     Do::Ban,
@@ -95,7 +105,9 @@ impl Model {
 
     /// What must come of it; and if nothing stands against it, it is done.
     fn judge(&mut self, what: Do, who: Name, whom: Name, room: Name, words: &str) -> Verdict {
-        let apart = self.apart(who, whom);
+        // A user group is kept out of groups with any of its people.
+        let apart = self.apart(who, whom)
+            || (what == Do::Invite && whom == CREW && IN_CREW.iter().any(|one| self.apart(who, one)));
         let direct = self.directs.get(&pair(who, whom));
         match what {
             Do::Block if who == whom => Err((400, "SELF_BLOCK_FORBIDDEN")),
@@ -125,19 +137,45 @@ impl Model {
                 }
                 _ => Err((403, "NOT_ROOM_MEMBER")),
             },
+            Do::SayForCrew => {
+                let apart = apart || self.apart(whom, CREW);
+                match self.directs.get_mut(&pair(whom, CREW)) {
+                    Some(direct) if direct.seen_by.contains(CREW) => {
+                        if apart {
+                            return Err((403, "USER_BLOCKED"));
+                        }
+                        direct.said.push(words.to_owned());
+                        Ok(())
+                    }
+                    _ => Err((403, "NOT_ROOM_MEMBER")),
+                }
+            }
             _ => self.groups.get_mut(room).expect("a group").judge(what, who, whom, apart, words),
         }
     }
 }
 
 impl Group {
+    fn by_crew(&self, who: Name) -> bool {
+        IN_CREW.contains(&who) && self.members.contains(CREW)
+    }
+
+    fn is_inside(&self, who: Name) -> bool {
+        self.members.contains(who) || self.by_crew(who)
+    }
+
+    fn is_out(&self, who: Name) -> bool {
+        self.banned.contains_key(who)
+            || (!self.members.contains(who) && self.by_crew(who) && self.banned.contains_key(CREW))
+    }
+
     fn is_above(&self, who: Name) -> bool {
         who == self.owner || self.managers.contains(who)
     }
 
     fn judge(&mut self, what: Do, who: Name, whom: Name, apart: bool, words: &str) -> Verdict {
         let Self { owner, banned, members, .. } = &*self;
-        let (owner, out, inside) = (*owner, banned.contains_key(who), members.contains(who));
+        let (owner, out, inside) = (*owner, self.is_out(who), self.is_inside(who));
         const BANNED: Verdict = Err((403, "USER_BANNED"));
         const STRANGER: Verdict = Err((403, "NOT_ROOM_MEMBER"));
         const FROZEN: Verdict = Err((403, "ROOM_FROZEN"));
@@ -188,7 +226,7 @@ impl Group {
             Do::Invite if out => BANNED,
             Do::Invite if !inside && who != owner => STRANGER,
             Do::Invite if self.frozen => FROZEN,
-            Do::Invite if banned.contains_key(whom) => {
+            Do::Invite if self.is_out(whom) => {
                 if who == owner {
                     BANNED
                 } else {
@@ -196,7 +234,7 @@ impl Group {
                 }
             }
             Do::Invite => {
-                if !apart {
+                if !apart && !self.is_inside(whom) {
                     self.members.insert(whom);
                 }
                 Ok(())
@@ -207,7 +245,7 @@ impl Group {
                 self.go(whom);
                 Ok(())
             }
-            Do::Block | Do::Unblock | Do::Open | Do::SayTo => unreachable!("not in a group"),
+            Do::Block | Do::Unblock | Do::Open | Do::SayTo | Do::SayForCrew => unreachable!("not in a group"),
         }
     }
 
@@ -252,9 +290,9 @@ impl Real {
             Do::Block => me.blocks(whom).await,
             Do::Unblock => me.unblocks(whom).await,
             Do::Open => me.opens(whom).await,
-            Do::SayTo => {
-                let unknown = "ffffffffffffffffffffffff".to_owned();
-                me.says(self.rooms.get(&pair(who, whom)).unwrap_or(&unknown), words).await
+            Do::SayTo | Do::SayForCrew => {
+                let pair = if what == Do::SayTo { pair(who, whom) } else { pair(whom, CREW) };
+                me.says(self.rooms.get(&pair).map_or("ffffffffffffffffffffffff", String::as_str), words).await
             }
             Do::Say => me.says(room, words).await,
             Do::Edit => me.edits(room, &self.last_of[&(who, room)], words).await,
@@ -298,12 +336,12 @@ impl Real {
             let groups = model
                 .groups
                 .iter()
-                .filter(|(_, group)| group.members.contains(who) && !group.frozen)
+                .filter(|(_, group)| group.is_inside(who) && !group.frozen)
                 .map(|(id, _)| (*id).to_owned());
-            let directs = model
-                .directs
-                .iter()
-                .filter(|((low, high), direct)| (low == who || high == who) && direct.seen_by.contains(who));
+            let directs = model.directs.iter().filter(|((low, high), direct)| {
+                let sees = |side: Name| (*low == side || *high == side) && direct.seen_by.contains(side);
+                sees(who) || (IN_CREW.contains(who) && sees(CREW))
+            });
             let expected: BTreeSet<String> = groups.chain(directs.map(|(pair, _)| self.rooms[pair].clone())).collect();
             assert_eq!(rooms, expected, "the rooms of {who}");
         }
@@ -335,6 +373,8 @@ async fn live(house: House, seed: u64, steps: usize) {
     for name in PEOPLE {
         people.insert(name, house.user(name).await);
     }
+    let crew = json!({"_id": CREW, "nickname": "Crew", "members": IN_CREW});
+    house.platform().post("/admin/groups", crew).await.expect_ok();
     for (id, owner) in GROUPS {
         house.room(id).owner(owner).members(["cid"]).await;
         model.groups.insert(id, Group { owner, members: [owner, "cid"].into(), ..Group::default() });
@@ -342,17 +382,19 @@ async fn live(house: House, seed: u64, steps: usize) {
     let mut real = Real { house, people, rooms: BTreeMap::new(), last_of: BTreeMap::new() };
     let mut history = VecDeque::new();
     for step in 0..steps {
-        let (what, who, whom) = (dice.pick(&ALL), dice.pick(&PEOPLE), dice.pick(&PEOPLE));
+        let (what, who, whom) = (dice.pick(&ALL), dice.pick(&PEOPLE), dice.pick(&ANYBODY));
         let room = dice.pick(&GROUPS).0;
         let group = &model.groups[room];
         let pointless = match what {
             Do::SayTo | Do::Invite => who == whom,
+            Do::SayForCrew => !IN_CREW.contains(&who) || who == whom || whom == CREW,
             Do::Edit => !group.last_of.contains_key(who),
             // What an owner's own leaving, leaving where one is not, or joining where one is, comes
             // to is told elsewhere.
             Do::Leave => who == group.owner || !group.members.contains(who),
-            Do::Join => group.members.contains(who),
-            Do::Remove | Do::Promote => whom == group.owner || who == whom,
+            Do::Join => group.is_inside(who),
+            Do::Remove => whom == group.owner || who == whom,
+            Do::Promote => whom == group.owner || who == whom || whom == CREW,
             _ => false,
         };
         if pointless {
