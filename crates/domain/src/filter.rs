@@ -206,6 +206,26 @@ impl Filter {
         }
     }
 
+    /// The filter with the tests of one field answered: every document holds this value there.
+    #[must_use]
+    pub fn settled(self, name: &str, value: &Value) -> Self {
+        let all = |parts: Vec<Self>| parts.into_iter().map(|part| part.settled(name, value)).collect();
+        match self {
+            Self::All(parts) => Self::All(all(parts)),
+            Self::Any(parts) => Self::Any(all(parts)),
+            Self::NoneOf(parts) => Self::NoneOf(all(parts)),
+            Self::Not(part) => Self::Not(Box::new(part.settled(name, value))),
+            Self::Field { path, test } if path.as_str() == name => {
+                if test.holds(Some(value)) {
+                    Self::always()
+                } else {
+                    Self::never()
+                }
+            }
+            Self::Field { path, test } => Self::Field { path, test },
+        }
+    }
+
     /// Does it hold whatever the document?
     #[must_use]
     pub fn is_always(&self) -> bool {

@@ -6,6 +6,7 @@
 
 mod column;
 mod json;
+mod list;
 mod lower;
 
 use banter_domain::filter::{FieldPath, Filter, Test};
@@ -15,7 +16,8 @@ use crate::sql::{EngineKind, Value};
 /// Where a documented field lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Column {
-    /// The column's SQL name with its table's alias (`u.nickname`). NULL means that the field is missing.
+    /// The column's SQL name with its table's alias (`u.nickname`), or what is worked out of one. NULL means that the
+    /// field is missing.
     pub(crate) name: &'static str,
     /// What it holds.
     pub(crate) kind: ColumnType,
@@ -33,6 +35,9 @@ pub(crate) enum ColumnType {
     /// A time in milliseconds since the epoch, shown to callers as ISO text. It is compared with ISO texts and with
     /// milliseconds, and is of type `date`. A residual's lookup gives the milliseconds, a number.
     TimeIso,
+    /// TEXT, never NULL, in the rows of another table; here is what stands after `FROM` to find them, up to a condition
+    /// that more may follow by `AND`. A list of strings, always there.
+    Texts(&'static str),
 }
 
 /// A condition for a `WHERE`, never NULL.
@@ -150,7 +155,8 @@ impl Compiler<'_> {
             }
             Filter::Not(part) => self.is_exact(part),
             Filter::Field { path, test: Test::Regex(pattern) } => {
-                let texts = (self.columns)(path).is_none_or(|column| column.kind == ColumnType::Text);
+                let texts = (self.columns)(path)
+                    .is_none_or(|column| matches!(column.kind, ColumnType::Text | ColumnType::Texts(_)));
                 !texts || pattern.literal().is_some()
             }
             Filter::Field { .. } => true,

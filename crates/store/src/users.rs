@@ -51,8 +51,12 @@ fn column(name: &str) -> Option<Column> {
         "@is_robot" => ("u.is_robot", ColumnType::Flag),
         "@notifications" => ("u.notifications", ColumnType::Flag),
         "@last_login_ms" => ("u.last_login_ms", ColumnType::Int),
+        // 0 is never.
+        "@last_login" => ("NULLIF(GREATEST(u.last_login_ms, 0), 0)", ColumnType::TimeIso),
         "@created_ms" => ("u.created_ms", ColumnType::TimeIso),
         "@updated_ms" => ("u.updated_ms", ColumnType::TimeIso),
+        "@last_room_ms" => ("u.last_room_ms", ColumnType::TimeIso),
+        "@mutes" => ("x.room", ColumnType::Texts("mutes x WHERE x.app = u.app AND x.user_id = u.id")),
         _ => return None,
     };
     Some(Column { name, kind })
@@ -125,10 +129,13 @@ impl View {
             values.push(after.clone().into());
             let rows = self.session.rows(&text, values).await?;
             let last = rows.len() < REGEX_PAGE;
-            for mut row in rows {
-                let found = user(&mut row, 0)?;
+            let page: Vec<User> = rows.into_iter().map(|mut row| user(&mut row, 0)).collect::<Result<_>>()?;
+            let ids: Vec<UserId> = page.iter().map(|user| user.profile.id.clone()).collect();
+            let mutes = self.mutes_of(&ids).await?;
+            for found in page {
                 after = found.profile.id.as_str().to_owned();
-                if residual.matches(&|path| field(&found, path.as_str())) {
+                let muted = mutes.get(&found.profile.id).map_or(&[][..], Vec::as_slice);
+                if residual.matches(&|path| field(&found, muted, path.as_str())) {
                     total += 1;
                     if total > skip && users.len() < limit {
                         users.push(found);
@@ -192,7 +199,7 @@ fn number(n: usize) -> Value {
 }
 
 /// A documented or custom field of a user, for filters judged here.
-fn field(user: &User, path: &str) -> Option<serde_json::Value> {
+fn field(user: &User, mutes: &[RoomId], path: &str) -> Option<serde_json::Value> {
     let text = |text: &Option<String>| text.clone().map(serde_json::Value::from);
     match path {
         "@id" => Some(user.profile.id.as_str().into()),
@@ -202,8 +209,11 @@ fn field(user: &User, path: &str) -> Option<serde_json::Value> {
         "@is_robot" => Some(user.is_robot.into()),
         "@notifications" => Some(user.notifications.into()),
         "@last_login_ms" => Some(user.profile.last_login_ms.into()),
+        "@last_login" => Some(user.profile.last_login_ms).filter(|ms| *ms > 0).map(Into::into),
         "@created_ms" => Some(user.created_ms.into()),
         "@updated_ms" => Some(user.updated_ms.into()),
+        "@last_room_ms" => user.last_room_ms.map(Into::into),
+        "@mutes" => Some(mutes.iter().map(RoomId::as_str).collect::<Vec<_>>().into()),
         _ => path
             .split('.')
             .try_fold(None, |at: Option<&serde_json::Value>, name| match at {

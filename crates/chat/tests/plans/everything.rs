@@ -314,12 +314,13 @@ async fn told(chat: &Chat, app: i64) {
 
 async fn the_rest(chat: &Chat, platform: &Caller, ann: &Caller) {
     told(chat, platform.app.number).await;
-    let names = [("_id", "id"), ("nickname", "nickname")];
+    let names = [("_id", "id"), ("nickname", "nickname"), ("mute", "mutes")];
     let filter = |filter| Filter::parse(&filter).expect("a filter").renamed(&names);
     for filter in [
         None,
         Some(filter(json!({"nickname": {"$regex": "^a.*n$"}}))),
         Some(filter(json!({"country": "TW", "_id": {"$in": ["ann", "bob"]}}))),
+        Some(filter(json!({"mute": {"$in": ["den", "hall"]}}))),
     ] {
         chat.find_users(platform, filter.as_ref(), 10, 0).await.expect("users");
     }

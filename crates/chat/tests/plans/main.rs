@@ -39,7 +39,7 @@ const GROWING: [&str; 21] = [
 ];
 
 /// What the statements call them.
-const ALIASES: [(&str, &str); 21] = [
+const ALIASES: [(&str, &str); 22] = [
     ("u", "users"),
     ("e", "users"),
     ("g", "group_members"),
@@ -61,6 +61,7 @@ const ALIASES: [(&str, &str); 21] = [
     ("p", "put_away"),
     ("f", "files"),
     ("fr", "file_rooms"),
+    ("x", "mutes"),
 ];
 
 /// Questions that are about all of something, by what they begin with: figures for the operator.

@@ -30,6 +30,18 @@ fn the_documented_filters_read() {
 }
 
 #[test]
+fn a_field_that_is_the_same_everywhere_is_answered() {
+    let settled = |filter| parse(filter).unwrap().settled("kind", &json!("user"));
+    assert!(settled(json!({"kind": {"$regex": "^us"}})).is_always());
+    assert_eq!(settled(json!({"kind": {"$ne": "user"}})), Filter::never());
+    let nested = settled(json!({"$nor": [{"kind": "group"}, {"name": {"$not": {"$exists": true}}}]}));
+    assert_eq!(
+        nested,
+        Filter::NoneOf(vec![Filter::never(), parse(json!({"name": {"$not": {"$exists": true}}})).unwrap()])
+    );
+}
+
+#[test]
 fn each_operator_means_what_mongodb_means() {
     let document = json!({
         "name": "Ann", "age": 30, "rate": 0.5, "vip": true, "gone": null, "tags": ["a", "b", 3], "none": [],

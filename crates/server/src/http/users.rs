@@ -1,12 +1,12 @@
 //! Users, as the platform keeps them: `/admin/clients`.
 
+mod filter;
 pub(super) mod tokens;
 
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use banter_chat::{Account, Grant};
-use banter_domain::filter::Filter;
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::moderation::Act;
 use banter_domain::user::{Profile, UserChange};
@@ -231,44 +231,11 @@ async fn save_list(
     Ok(Answer(json!({"count": count})).into_response())
 }
 
-/// What our own fields of a user are called in filters; any other name is a custom field's.
-const FIELDS: [(&str, &str); 10] = [
-    ("_id", "id"),
-    ("id", "id"),
-    ("nickname", "nickname"),
-    ("avatarUrl", "avatar_url"),
-    ("description", "description"),
-    ("isRobot", "is_robot"),
-    ("notificationEnabled", "notifications"),
-    ("lastLoginTimeMS", "last_login_ms"),
-    ("createdAt", "created_ms"),
-    ("updatedAt", "updated_ms"),
-];
-
-/// Does a filter use nothing but the operators this endpoint documents (rest.md 2.3)?
-fn is_documented(filter: &Value) -> bool {
-    const OPERATORS: [&str; 12] =
-        ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$regex", "$options", "$in", "$nin", "$exists", "$type"];
-    filter.as_object().is_none_or(|fields| {
-        fields.iter().all(|(field, test)| {
-            let tests = test.as_object();
-            !field.starts_with('$')
-                && tests.is_none_or(|tests| tests.keys().all(|name| OPERATORS.contains(&name.as_str())))
-        })
-    })
-}
-
 /// `GET /admin/clients`
 async fn list(State(edge): State<Edge>, Caller(caller): Caller, query: Query) -> Result<Response, ApiError> {
     let filter = match query.one("q")? {
         None | Some("") => None,
-        Some(text) => {
-            let filter = serde_json::from_str::<Value>(text).map_err(|_| rows::INVALID_FILTER)?;
-            if !is_documented(&filter) {
-                return Err(rows::INVALID_FILTER.into());
-            }
-            Some(Filter::parse(&filter).map_err(|_| rows::INVALID_FILTER)?.renamed(&FIELDS))
-        }
+        Some(text) => Some(filter::read(text, &caller.app.id)?),
     };
     let (default, most) = PAGE;
     let limit = limits::limit(&query, default, usize::MAX)?.min(most);

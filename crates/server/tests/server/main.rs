@@ -42,6 +42,7 @@ mod every_device;
 mod figures;
 mod file_rights;
 mod files;
+mod filters;
 mod invitations;
 mod lists;
 mod messages;

@@ -11,6 +11,9 @@ use crate::sql::{EngineKind, Value};
 impl Compiler<'_> {
     pub(super) fn column_test(&mut self, column: Column, test: &Test, side: Side) -> String {
         let name = column.name;
+        if let ColumnType::Texts(rows) = column.kind {
+            return self.list_test(name, rows, test, side);
+        }
         match test {
             Test::Eq(wanted) => self.column_compares(column, "=", wanted),
             Test::Ne(wanted) => not(&self.column_compares(column, "=", wanted)),
@@ -97,5 +100,6 @@ fn is_always(kind: ColumnType, wanted: JsonType) -> bool {
         ColumnType::Int => matches!(wanted, JsonType::Number | JsonType::Whole),
         ColumnType::Flag => wanted == JsonType::Bool,
         ColumnType::TimeIso => wanted == JsonType::Date,
+        ColumnType::Texts(_) => wanted == JsonType::Array,
     }
 }

@@ -16,7 +16,10 @@ pub(super) fn lower(filter: &Filter, columns: &dyn Fn(&FieldPath) -> Option<Colu
         Filter::Not(part) => Filter::Not(Box::new(lower(part, columns))),
         Filter::Field { path, test } => match columns(path) {
             Some(Column { kind: ColumnType::TimeIso, .. }) => time_test(path, test),
-            Some(Column { kind: ColumnType::Text | ColumnType::Int | ColumnType::Flag, .. }) | None => filter.clone(),
+            Some(Column {
+                kind: ColumnType::Text | ColumnType::Int | ColumnType::Flag | ColumnType::Texts(_), ..
+            })
+            | None => filter.clone(),
         },
     }
 }

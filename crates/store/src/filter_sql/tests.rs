@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::sql::for_sqlite;
 
-/// A row: four columns and a JSON text, any of them NULL.
+/// A row: four columns and a JSON text, any of them NULL, and texts in the rows of another table.
 #[derive(Debug, Clone, Default)]
 struct Doc {
     name: Option<String>,
@@ -15,6 +15,7 @@ struct Doc {
     vip: Option<bool>,
     seen: Option<i64>,
     custom: Option<Json>,
+    likes: Vec<String>,
 }
 
 impl Doc {
@@ -25,6 +26,7 @@ impl Doc {
             "age" => self.age.map(Json::from),
             "vip" => self.vip.map(Json::from),
             "seen" => self.seen.map(Json::from),
+            "likes" => Some(self.likes.clone().into()),
             _ => path.find_in(self.custom.as_ref()?).cloned(),
         }
     }
@@ -36,6 +38,7 @@ fn columns(path: &FieldPath) -> Option<Column> {
         "age" => ("d.age", ColumnType::Int),
         "vip" => ("d.vip", ColumnType::Flag),
         "seen" => ("d.seen", ColumnType::TimeIso),
+        "likes" => ("x.what", ColumnType::Texts("likes x WHERE x.id = d.id")),
         _ => return None,
     };
     Some(Column { name, kind })
@@ -58,7 +61,8 @@ impl Sqlite {
         let sqlite = rusqlite::Connection::open_in_memory().unwrap();
         sqlite
             .execute_batch(
-                "CREATE TABLE d (id INTEGER, name TEXT, age INTEGER, vip INTEGER, seen INTEGER, custom TEXT)",
+                "CREATE TABLE d (id INTEGER, name TEXT, age INTEGER, vip INTEGER, seen INTEGER, custom TEXT);
+                 CREATE TABLE likes (id INTEGER, what TEXT NOT NULL)",
             )
             .unwrap();
         for (id, doc) in (0_i64..).zip(docs) {
@@ -69,6 +73,9 @@ impl Sqlite {
                     (id, &doc.name, doc.age, doc.vip, doc.seen, json(&doc.custom)),
                 )
                 .unwrap();
+            for what in &doc.likes {
+                sqlite.execute("INSERT INTO likes VALUES (?1, ?2)", (id, what)).unwrap();
+            }
         }
         Self(sqlite)
     }
@@ -116,6 +123,7 @@ fn people() -> Vec<Doc> {
             custom: Some(
                 json!({"tags": ["work", "Büro"], "score": 1.5, "level": 7, "note": "a.b%c", "at": {"city": "Köln"}, "0": "zero"}),
             ),
+            likes: vec!["tea".into(), "Jazz".into()],
         },
         Doc {
             name: Some("böb".into()),
@@ -184,6 +192,16 @@ fn each_operator_finds_its_rows() {
         (json!({"list": {"$all": ["x", null]}}), vec![1]),
         (json!({"list": 2}), vec![]),
         (json!({"list": {"$type": "array"}, "ok": {"$gte": false}}), vec![1]),
+        (json!({"likes": "tea"}), vec![0]),
+        (json!({"likes": {"$ne": "tea"}}), vec![1, 2]),
+        (json!({"likes": {"$all": ["tea", "Jazz"], "$gt": "Z", "$type": "string"}}), vec![0]),
+        (json!({"likes": {"$all": ["tea", 1]}}), vec![]),
+        (json!({"likes": {"$nin": ["Jazz", null]}}), vec![1, 2]),
+        (json!({"likes": {"$exists": true, "$type": "array"}}), vec![0, 1, 2]),
+        (json!({"likes": null}), vec![]),
+        (json!({"likes": {"$gte": null}}), vec![]),
+        (json!({"likes": {"$regex": "^Ja"}}), vec![0]),
+        (json!({"likes": {"$not": {"$regex": "z+$"}}}), vec![1, 2]),
         (json!({"$or": [{"name": "Ann"}, {"ok": true}]}), vec![0, 1]),
         (json!({"$nor": [{"name": "Ann"}, {"ok": true}]}), vec![2]),
     ] {
@@ -303,8 +321,9 @@ fn doc() -> impl Strategy<Value = Doc> {
         prop::option::of(any::<bool>()),
         prop::option::of(-2_i64..3),
         prop::option::of(custom()),
+        prop::collection::vec("[aAbé]{0,2}", 0..3),
     )
-        .prop_map(|(name, age, vip, seen, custom)| Doc { name, age, vip, seen, custom })
+        .prop_map(|(name, age, vip, seen, custom, likes)| Doc { name, age, vip, seen, custom, likes })
 }
 
 fn operators() -> impl Strategy<Value = Json> {
@@ -331,7 +350,7 @@ fn operators() -> impl Strategy<Value = Json> {
 
 /// Filters as callers write them.
 fn filter() -> impl Strategy<Value = Filter> {
-    let names = vec!["name", "age", "vip", "seen", "a", "b", "c", "a.b", "a.0", "b.a.b", "missing"];
+    let names = vec!["name", "age", "vip", "seen", "likes", "a", "b", "c", "a.b", "a.0", "b.a.b", "missing"];
     let test = prop_oneof![4 => operators(), 1 => scalar()];
     let field = (prop::sample::select(names), test).prop_map(|(name, test)| json!({name: test}));
     let filter = field.prop_recursive(3, 8, 3, |inner| {

@@ -127,7 +127,9 @@ fn login(profile: &Profile) -> Option<Iso> {
     (profile.last_login_ms > 0).then(|| Iso::of(profile.last_login_ms))
 }
 
-fn client_type(kind: UserKind) -> &'static str {
+/// What kind of user he is.
+#[must_use]
+pub fn client_type(kind: UserKind) -> &'static str {
     match kind {
         UserKind::Person => "user",
         UserKind::Group => "group",
