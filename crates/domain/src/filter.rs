@@ -26,8 +26,8 @@ pub const MAX_ENTRIES: usize = 200;
 pub const MAX_PATTERN_CHARACTERS: usize = 512;
 /// Largest compiled regular expression, in bytes. Ours; a pattern that needs more is refused.
 pub const MAX_PATTERN_BYTES: usize = 1024 * 1024;
-/// Longest field path, dots counted, in characters. Ours.
-pub const MAX_PATH_CHARACTERS: usize = 64;
+/// Longest name in a field path, in characters. Ours: as long as the name of a custom field may be.
+pub const MAX_NAME_CHARACTERS: usize = 255;
 /// Most names in one field path. Ours.
 pub const MAX_PATH_SEGMENTS: usize = 4;
 
@@ -132,9 +132,11 @@ pub enum JsonType {
     Date,
 }
 
-/// The name of a field: at most [`MAX_PATH_SEGMENTS`] names of `[A-Za-z0-9_-]` joined by dots.
+/// The name of a field: at most [`MAX_PATH_SEGMENTS`] names joined by dots, each of any characters but NUL. The
+/// first does not begin with `$`, as no field does.
 ///
-/// A path leads through objects only. Unlike in MongoDB it does not enter lists, by number or otherwise.
+/// A path leads through objects only. Unlike in MongoDB it does not enter lists, by number or otherwise. A field whose
+/// name holds a dot has no path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldPath(String);
 
@@ -142,10 +144,9 @@ impl FieldPath {
     /// Reads a path. `None`: it is not one.
     pub fn new(path: &str) -> Option<Self> {
         let named =
-            |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        let valid = path.len() <= MAX_PATH_CHARACTERS
-            && path.split('.').count() <= MAX_PATH_SEGMENTS
-            && path.split('.').all(named);
+            |name: &str| !name.is_empty() && !name.contains('\0') && name.chars().nth(MAX_NAME_CHARACTERS).is_none();
+        let valid =
+            !path.starts_with('$') && path.split('.').count() <= MAX_PATH_SEGMENTS && path.split('.').all(named);
         valid.then(|| Self(path.to_owned()))
     }
 
@@ -233,7 +234,7 @@ impl Filter {
     }
 
     /// The same filter with callers' names of our own fields replaced by ours: `(theirs, ours)`. Ours
-    /// are then written `@name`, which no caller can write, so they never meet a custom field.
+    /// are then written `$name`, which no caller can write, so they never meet a custom field.
     #[must_use]
     pub fn renamed(self, names: &[(&str, &str)]) -> Self {
         let all = |parts: Vec<Self>| parts.into_iter().map(|part| part.renamed(names)).collect();
@@ -244,7 +245,7 @@ impl Filter {
             Self::Not(part) => Self::Not(Box::new(part.renamed(names))),
             Self::Field { path, test } => {
                 let ours = names.iter().find(|(theirs, _)| *theirs == path.as_str());
-                let path = ours.map_or(path, |(_, ours)| FieldPath(format!("@{ours}")));
+                let path = ours.map_or(path, |(_, ours)| FieldPath(format!("${ours}")));
                 Self::Field { path, test }
             }
         }

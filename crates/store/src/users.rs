@@ -44,19 +44,19 @@ pub(crate) fn user(row: &mut Row, from: usize) -> Result<User> {
 /// Our own fields in a filter, as [`Filter::renamed`] writes them; all others are the app's.
 fn column(name: &str) -> Option<Column> {
     let (name, kind) = match name {
-        "@id" => ("u.id", ColumnType::Text),
-        "@nickname" => ("u.nickname", ColumnType::Text),
-        "@avatar_url" => ("u.avatar_url", ColumnType::Text),
-        "@description" => ("u.description", ColumnType::Text),
-        "@is_robot" => ("u.is_robot", ColumnType::Flag),
-        "@notifications" => ("u.notifications", ColumnType::Flag),
-        "@last_login_ms" => ("u.last_login_ms", ColumnType::Int),
+        "$id" => ("u.id", ColumnType::Text),
+        "$nickname" => ("u.nickname", ColumnType::Text),
+        "$avatar_url" => ("u.avatar_url", ColumnType::Text),
+        "$description" => ("u.description", ColumnType::Text),
+        "$is_robot" => ("u.is_robot", ColumnType::Flag),
+        "$notifications" => ("u.notifications", ColumnType::Flag),
+        "$last_login_ms" => ("u.last_login_ms", ColumnType::Int),
         // 0 is never.
-        "@last_login" => ("NULLIF(GREATEST(u.last_login_ms, 0), 0)", ColumnType::TimeIso),
-        "@created_ms" => ("u.created_ms", ColumnType::TimeIso),
-        "@updated_ms" => ("u.updated_ms", ColumnType::TimeIso),
-        "@last_room_ms" => ("u.last_room_ms", ColumnType::TimeIso),
-        "@mutes" => ("x.room", ColumnType::Texts("mutes x WHERE x.app = u.app AND x.user_id = u.id")),
+        "$last_login" => ("NULLIF(GREATEST(u.last_login_ms, 0), 0)", ColumnType::TimeIso),
+        "$created_ms" => ("u.created_ms", ColumnType::TimeIso),
+        "$updated_ms" => ("u.updated_ms", ColumnType::TimeIso),
+        "$last_room_ms" => ("u.last_room_ms", ColumnType::TimeIso),
+        "$mutes" => ("x.room", ColumnType::Texts("mutes x WHERE x.app = u.app AND x.user_id = u.id")),
         _ => return None,
     };
     Some(Column { name, kind })
@@ -202,18 +202,18 @@ fn number(n: usize) -> Value {
 fn field(user: &User, mutes: &[RoomId], path: &str) -> Option<serde_json::Value> {
     let text = |text: &Option<String>| text.clone().map(serde_json::Value::from);
     match path {
-        "@id" => Some(user.profile.id.as_str().into()),
-        "@nickname" => text(&user.profile.nickname),
-        "@avatar_url" => text(&user.profile.avatar_url),
-        "@description" => text(&user.description),
-        "@is_robot" => Some(user.is_robot.into()),
-        "@notifications" => Some(user.notifications.into()),
-        "@last_login_ms" => Some(user.profile.last_login_ms.into()),
-        "@last_login" => Some(user.profile.last_login_ms).filter(|ms| *ms > 0).map(Into::into),
-        "@created_ms" => Some(user.created_ms.into()),
-        "@updated_ms" => Some(user.updated_ms.into()),
-        "@last_room_ms" => user.last_room_ms.map(Into::into),
-        "@mutes" => Some(mutes.iter().map(RoomId::as_str).collect::<Vec<_>>().into()),
+        "$id" => Some(user.profile.id.as_str().into()),
+        "$nickname" => text(&user.profile.nickname),
+        "$avatar_url" => text(&user.profile.avatar_url),
+        "$description" => text(&user.description),
+        "$is_robot" => Some(user.is_robot.into()),
+        "$notifications" => Some(user.notifications.into()),
+        "$last_login_ms" => Some(user.profile.last_login_ms.into()),
+        "$last_login" => Some(user.profile.last_login_ms).filter(|ms| *ms > 0).map(Into::into),
+        "$created_ms" => Some(user.created_ms.into()),
+        "$updated_ms" => Some(user.updated_ms.into()),
+        "$last_room_ms" => user.last_room_ms.map(Into::into),
+        "$mutes" => Some(mutes.iter().map(RoomId::as_str).collect::<Vec<_>>().into()),
         _ => path
             .split('.')
             .try_fold(None, |at: Option<&serde_json::Value>, name| match at {

@@ -105,14 +105,14 @@ fn field(own: &OwnRoom, path: &str) -> Option<Value> {
     let text = |text: &Option<String>| text.clone().map(Value::from);
     let room = &own.room;
     match path {
-        "@id" => Some(room.id.as_str().into()),
-        "@name" => text(&room.name),
-        "@description" => text(&room.description),
-        "@kind" => Some(room.kind.name().into()),
-        "@owner" => room.owner.as_ref().map(|owner| owner.as_str().into()),
-        "@created_ms" => Some(own.created_ms.into()),
-        "@tags" => Some(room.tags.clone().into()),
-        "@unread" => Some(own.unread.into()),
+        "$id" => Some(room.id.as_str().into()),
+        "$name" => text(&room.name),
+        "$description" => text(&room.description),
+        "$kind" => Some(room.kind.name().into()),
+        "$owner" => room.owner.as_ref().map(|owner| owner.as_str().into()),
+        "$created_ms" => Some(own.created_ms.into()),
+        "$tags" => Some(room.tags.clone().into()),
+        "$unread" => Some(own.unread.into()),
         _ => None,
     }
 }

@@ -99,6 +99,34 @@ each_store! {
         }
     }
 
+    async fn a_custom_field_is_found_whatever_its_name(house: House) {
+        let long = "欄".repeat(255);
+        let names = ["客戶等級", "Größe", "two words", "it's", "say \"hi\"", "back\\slash", "a[0]", "@id", "@nickname", "1$'; DROP TABLE users; --", "%_?", "🙂", &long];
+        for (n, name) in names.iter().enumerate() {
+            let user = json!({"_id": format!("u{n:02}"), *name: "here", "in": {*name: {"$x": [n]}}});
+            house.platform().post("/admin/clients", user).await.expect_ok();
+        }
+        for (n, name) in names.iter().enumerate() {
+            let (name, who) = (*name, [format!("u{n:02}")]);
+            for q in [
+                json!({name: "here"}),
+                json!({name: {"$exists": true}}),
+                json!({name: {"$regex": "^H.re$", "$options": "i"}}),
+                json!({format!("in.{name}.$x"): n}),
+                json!({format!("in.{name}"): {"$type": "object"}}),
+            ] {
+                assert_eq!(found(&house, &q).await, who, "{q}");
+            }
+            assert_eq!(found(&house, &json!({name: {"$ne": "here"}})).await.len(), names.len() - 1, "{name}");
+        }
+        // A dot leads into an object: a name that holds one is nobody's.
+        house.platform().post("/admin/clients", json!({"_id": "dotted", "a.b": 1})).await.expect_ok();
+        assert!(found(&house, &json!({"a.b": 1})).await.is_empty());
+        for name in ["", ".", "a..b", "a.b.c.d.e", "a\0b", &format!("{long}x")] {
+            expect_refused(&house, &json!({name: 1})).await;
+        }
+    }
+
     async fn what_is_never_shown_is_no_field_to_filter_by(house: House) {
         people(&house).await;
         for field in ["token", "expirationDate", "members", "data", "isSocketConnected", "lastActiveTime", "__v", "mute.0", "nickname.first"] {

@@ -4,6 +4,7 @@
 //! names are bound like values.
 
 use banter_domain::filter::{FieldPath, JsonType, Scalar, Test};
+use serde_json::Value as Json;
 
 use super::{Compiler, NEVER, Op, Side, join, not};
 use crate::sql::{EngineKind, Value};
@@ -23,9 +24,9 @@ impl Compiler<'_> {
         let (column, names) = (self.json_column, path.segments());
         match self.kind {
             EngineKind::Sqlite => {
-                // A name holds no quote, so the quoted form is the name and nothing else.
-                let path: String =
-                    std::iter::once("$".to_owned()).chain(names.map(|name| format!(".\"{name}\""))).collect();
+                // Written as JSON writes a text, so that a quote in a name does not end it.
+                let names = names.map(|name| format!(".{}", Json::from(name)));
+                let path: String = std::iter::once("$".to_owned()).chain(names).collect();
                 let path = self.bind(path.into());
                 let kind = format!("json_type({column}, {path})");
                 let entries = format!("json_each({column}, {path}) AS entry WHERE {kind} <> 'object' AND ");
