@@ -4,17 +4,19 @@
 //! document. It never holds code, and what the subset does not name is an error and never ignored.
 
 mod instant;
+mod needed;
 mod parse;
 mod pattern;
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
 
 pub use instant::instant_ms;
 pub use parse::FilterError;
-pub use pattern::{Literal, Pattern};
+pub use pattern::{Literal, Pattern, Place};
 
 /// Deepest nesting of `$and`, `$or`, `$nor` and `$not`, the filter itself counted. Ours.
 pub const MAX_DEPTH: usize = 8;
@@ -224,6 +226,16 @@ impl Filter {
                 }
             }
             Self::Field { path, test } => Self::Field { path, test },
+        }
+    }
+
+    /// The fields it asks about.
+    #[must_use]
+    pub fn paths(&self) -> BTreeSet<&FieldPath> {
+        match self {
+            Self::All(parts) | Self::Any(parts) | Self::NoneOf(parts) => parts.iter().flat_map(Self::paths).collect(),
+            Self::Not(part) => part.paths(),
+            Self::Field { path, .. } => BTreeSet::from([path]),
         }
     }
 

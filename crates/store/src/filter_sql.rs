@@ -2,14 +2,17 @@
 //!
 //! Every value and every field name is bound; the text holds only what this module and the caller's column list
 //! wrote. The condition is exact except for regular expressions no database runs in
-//! linear time: for those it lets too much through, and hands back what is left to be applied.
+//! linear time: for those it asks for what a text must hold at least, and hands back what is left to be judged.
 
 mod column;
 mod json;
 mod list;
 mod lower;
+mod rest;
 
-use banter_domain::filter::{FieldPath, Filter, Test};
+use banter_domain::filter::{FieldPath, Filter, Literal, Pattern, Place, Test};
+
+pub(crate) use rest::Rest;
 
 use crate::sql::{EngineKind, Value};
 
@@ -23,7 +26,7 @@ pub(crate) struct Column {
     pub(crate) kind: ColumnType,
 }
 
-/// What a column holds, and so what a residual's lookup gives for its field.
+/// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ColumnType {
     /// TEXT, compared by bytes; a string.
@@ -33,7 +36,7 @@ pub(crate) enum ColumnType {
     /// 0 or 1, or PostgreSQL's boolean; a boolean.
     Flag,
     /// A time in milliseconds since the epoch, shown to callers as ISO text. It is compared with ISO texts and with
-    /// milliseconds, and is of type `date`. A residual's lookup gives the milliseconds, a number.
+    /// milliseconds, and is of type `date`.
     TimeIso,
     /// TEXT, never NULL, in the rows of another table; here is what stands after `FROM` to find them, up to a condition
     /// that more may follow by `AND`. A list of strings, always there.
@@ -45,11 +48,10 @@ pub(crate) enum ColumnType {
 pub(crate) struct Compiled {
     /// In PostgreSQL's spelling of placeholders, in the engine's own of functions. Parenthesised where needed.
     pub(crate) text: String,
-    /// What its placeholders stand for, from `first_bind` on.
+    /// What its placeholders stand for, from `first_bind` on; then what those of `rest` stand for.
     pub(crate) binds: Vec<Value>,
-    /// What rows that meet the condition must still pass: `Filter::matches`, with a lookup that gives what
-    /// [`ColumnType`] says. `None`: nothing, the condition is exact.
-    pub(crate) residual: Option<Filter>,
+    /// What rows that meet the condition must still pass. `None`: nothing, the condition is exact.
+    pub(crate) rest: Option<Rest>,
 }
 
 /// Turns a filter into a condition.
@@ -69,8 +71,8 @@ pub(crate) fn compile(
     let filter = lower::lower(filter, columns);
     let mut compiler = Compiler { columns, json_column, kind, next: first_bind, binds: Vec::new() };
     let text = compiler.condition(&filter, Side::Over);
-    let residual = compiler.residual(&filter);
-    Compiled { text, binds: compiler.binds, residual }
+    let rest = compiler.residual(&filter).map(|residual| compiler.rest(residual));
+    Compiled { text, binds: compiler.binds, rest }
 }
 
 /// Which way a condition may be wrong where it cannot be exact. `NOT` turns it round.
@@ -178,14 +180,35 @@ impl Compiler<'_> {
         placeholder
     }
 
-    /// What a literal pattern asks of a text.
-    fn literal(&mut self, text: &str, literal: banter_domain::filter::Literal) -> String {
-        use banter_domain::filter::Literal::{Contains, Is, Starts};
-        match literal {
-            Contains(part) => format!("strpos({text}, {}) > 0", self.bind(part.into())),
-            Starts(part) => format!("strpos({text}, {}) = 1", self.bind(part.into())),
-            Is(whole) => format!("{text} = {}", self.bind(whole.into())),
+    /// What a pattern asks of a text that is there.
+    fn found(&mut self, text: &str, pattern: &Pattern, side: Side) -> String {
+        match (pattern.literal(), side) {
+            (Some(literal), _) => self.literal(text, literal),
+            (None, Side::Under) => NEVER.to_owned(),
+            (None, Side::Over) => {
+                let folded = self.folded(text);
+                let holds = |needed: &String| format!("strpos({folded}, {}) > 0", self.bind(needed.as_str().into()));
+                let parts: Vec<String> = pattern.needed().iter().map(holds).collect();
+                join(&parts, " OR ", ALWAYS)
+            }
         }
+    }
+
+    fn literal(&mut self, text: &str, literal: Literal) -> String {
+        let text = if literal.any_case { self.folded(text) } else { text.to_owned() };
+        let wanted = self.bind(literal.text.into());
+        match literal.place {
+            Place::Anywhere => format!("strpos({text}, {wanted}) > 0"),
+            Place::Start => format!("strpos({text}, {wanted}) = 1"),
+            Place::Whole => format!("{text} = {wanted}"),
+        }
+    }
+
+    /// A text folded as [`Pattern::needed`] says. SQLite's `lower` knows `A` to `Z` only; PostgreSQL's so with this
+    /// collation.
+    fn folded(&self, text: &str) -> String {
+        let collation = if self.kind == EngineKind::Postgres { " COLLATE \"C\"" } else { "" };
+        format!("replace(replace(lower({text}{collation}), CHR(383), 's'), CHR(8490), 'k')")
     }
 }
 

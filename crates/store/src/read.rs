@@ -15,6 +15,7 @@ pub(crate) trait Read {
     fn object_id(&mut self, at: usize) -> Result<ObjectId>;
     fn object_id_opt(&mut self, at: usize) -> Result<Option<ObjectId>>;
     fn json(&mut self, at: usize) -> Result<Json>;
+    fn json_opt(&mut self, at: usize) -> Result<Option<Json>>;
     fn map(&mut self, at: usize) -> Result<Map<String, Json>>;
     fn texts(&mut self, at: usize) -> Result<Vec<String>>;
 }
@@ -55,6 +56,11 @@ impl Read for Row {
     fn json(&mut self, at: usize) -> Result<Json> {
         let text = self.str(at)?;
         serde_json::from_str(text).map_err(|_| corrupt("not JSON", text))
+    }
+
+    fn json_opt(&mut self, at: usize) -> Result<Option<Json>> {
+        let Some(text) = self.compact_opt(at)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|_| corrupt("not JSON", &text))
     }
 
     fn map(&mut self, at: usize) -> Result<Map<String, Json>> {

@@ -1,15 +1,17 @@
 //! Users, user groups and mutes.
 
+mod find;
+
 use std::collections::HashMap;
 
-use banter_domain::filter::Filter;
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::user::{Profile, User, UserKind};
 
-use crate::filter_sql::{self, Column, ColumnType};
 use crate::read::{Read, fold, map_text};
 use crate::sql::{Row, Value, binds};
-use crate::{Error, Result, Tx, View};
+use crate::{Result, Tx, View};
+
+pub use find::{FoundUsers, REGEX_ROWS};
 
 /// The columns [`user`] reads, of a table spelt `u`.
 pub(crate) const USER: &str = "u.id, u.kind, u.nickname, u.avatar_url, u.description, u.is_robot, u.notifications,
@@ -41,36 +43,6 @@ pub(crate) fn user(row: &mut Row, from: usize) -> Result<User> {
     })
 }
 
-/// Our own fields in a filter, as [`Filter::renamed`] writes them; all others are the app's.
-fn column(name: &str) -> Option<Column> {
-    let (name, kind) = match name {
-        "$id" => ("u.id", ColumnType::Text),
-        "$nickname" => ("u.nickname", ColumnType::Text),
-        "$avatar_url" => ("u.avatar_url", ColumnType::Text),
-        "$description" => ("u.description", ColumnType::Text),
-        "$is_robot" => ("u.is_robot", ColumnType::Flag),
-        "$notifications" => ("u.notifications", ColumnType::Flag),
-        "$last_login_ms" => ("u.last_login_ms", ColumnType::Int),
-        // 0 is never.
-        "$last_login" => ("NULLIF(GREATEST(u.last_login_ms, 0), 0)", ColumnType::TimeIso),
-        "$created_ms" => ("u.created_ms", ColumnType::TimeIso),
-        "$updated_ms" => ("u.updated_ms", ColumnType::TimeIso),
-        "$last_room_ms" => ("u.last_room_ms", ColumnType::TimeIso),
-        "$mutes" => ("x.room", ColumnType::Texts("mutes x WHERE x.app = u.app AND x.user_id = u.id")),
-        _ => return None,
-    };
-    Some(Column { name, kind })
-}
-
-/// A page of a filtered list of users.
-#[derive(Debug)]
-pub struct FoundUsers {
-    /// How many there are in all.
-    pub total: i64,
-    /// The page.
-    pub users: Vec<User>,
-}
-
 impl View {
     /// One user.
     pub async fn user(&mut self, id: &UserId) -> Result<Option<User>> {
@@ -90,63 +62,6 @@ impl View {
             .map(|mut row| user(&mut row, 0))
             .map(|user| user.map(|user| (user.profile.id.clone(), user)))
             .collect()
-    }
-
-    /// A page of users by id, filtered as the app's backend asked, after `skip` of them.
-    ///
-    /// A filter with a regular expression cannot be answered by the database alone: rows are then
-    /// read in pages and judged here, at most [`REGEX_ROWS`] of them.
-    pub async fn find_users(&mut self, filter: Option<&Filter>, limit: usize, skip: usize) -> Result<FoundUsers> {
-        const PEOPLE: &str = "FROM users u WHERE u.app = $1 AND u.kind = 'person' AND u.id <> 'platform'";
-        let (condition, mut values, residual) = match filter {
-            None => (String::new(), binds![self.app], None),
-            Some(filter) => {
-                let compiled = filter_sql::compile(filter, &|path| column(path.as_str()), "u.custom", 2, self.kind);
-                let mut values = binds![self.app];
-                values.extend(compiled.binds);
-                (format!(" AND ({})", compiled.text), values, compiled.residual)
-            }
-        };
-        let bound = values.len();
-        let Some(residual) = residual else {
-            let count = format!("SELECT count(*) {PEOPLE}{condition}");
-            let total = match self.session.rows(&count, values.clone()).await?.first() {
-                Some(row) => row.int(0)?,
-                None => 0,
-            };
-            values.extend([number(limit), number(skip)]);
-            let text =
-                format!("SELECT {USER} {PEOPLE}{condition} ORDER BY u.id LIMIT ${} OFFSET ${}", bound + 1, bound + 2);
-            let rows = self.session.rows(&text, values).await?;
-            let users = rows.into_iter().map(|mut row| user(&mut row, 0)).collect::<Result<_>>()?;
-            return Ok(FoundUsers { total, users });
-        };
-        let text =
-            format!("SELECT {USER} {PEOPLE}{condition} AND u.id > ${} ORDER BY u.id LIMIT {REGEX_PAGE}", bound + 1);
-        let (mut total, mut users, mut after) = (0, Vec::new(), String::new());
-        for _ in 0..REGEX_ROWS.div_ceil(REGEX_PAGE) {
-            let mut values = values.clone();
-            values.push(after.clone().into());
-            let rows = self.session.rows(&text, values).await?;
-            let last = rows.len() < REGEX_PAGE;
-            let page: Vec<User> = rows.into_iter().map(|mut row| user(&mut row, 0)).collect::<Result<_>>()?;
-            let ids: Vec<UserId> = page.iter().map(|user| user.profile.id.clone()).collect();
-            let mutes = self.mutes_of(&ids).await?;
-            for found in page {
-                after = found.profile.id.as_str().to_owned();
-                let muted = mutes.get(&found.profile.id).map_or(&[][..], Vec::as_slice);
-                if residual.matches(&|path| field(&found, muted, path.as_str())) {
-                    total += 1;
-                    if total > skip && users.len() < limit {
-                        users.push(found);
-                    }
-                }
-            }
-            if last {
-                return Ok(FoundUsers { total: i64::try_from(total).unwrap_or(i64::MAX), users });
-            }
-        }
-        Err(Error::TooBroad)
     }
 
     /// The rooms a user muted.
@@ -190,38 +105,8 @@ impl View {
     }
 }
 
-/// How many rows a filter with a regular expression may read.
-pub const REGEX_ROWS: usize = 100_000;
-const REGEX_PAGE: usize = 1_000;
-
 fn number(n: usize) -> Value {
     Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
-}
-
-/// A documented or custom field of a user, for filters judged here.
-fn field(user: &User, mutes: &[RoomId], path: &str) -> Option<serde_json::Value> {
-    let text = |text: &Option<String>| text.clone().map(serde_json::Value::from);
-    match path {
-        "$id" => Some(user.profile.id.as_str().into()),
-        "$nickname" => text(&user.profile.nickname),
-        "$avatar_url" => text(&user.profile.avatar_url),
-        "$description" => text(&user.description),
-        "$is_robot" => Some(user.is_robot.into()),
-        "$notifications" => Some(user.notifications.into()),
-        "$last_login_ms" => Some(user.profile.last_login_ms.into()),
-        "$last_login" => Some(user.profile.last_login_ms).filter(|ms| *ms > 0).map(Into::into),
-        "$created_ms" => Some(user.created_ms.into()),
-        "$updated_ms" => Some(user.updated_ms.into()),
-        "$last_room_ms" => user.last_room_ms.map(Into::into),
-        "$mutes" => Some(mutes.iter().map(RoomId::as_str).collect::<Vec<_>>().into()),
-        _ => path
-            .split('.')
-            .try_fold(None, |at: Option<&serde_json::Value>, name| match at {
-                None => user.custom.get(name).map(Some),
-                Some(value) => value.get(name).map(Some),
-            })?
-            .cloned(),
-    }
 }
 
 impl Tx {

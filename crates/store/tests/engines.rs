@@ -8,6 +8,8 @@ mod house;
 mod postgres;
 #[path = "engines/sqlite.rs"]
 mod sqlite;
+#[path = "engines/users.rs"]
+mod users;
 
 use std::sync::Arc;
 
@@ -44,6 +46,14 @@ macro_rules! each_engine {
 }
 
 each_engine! {
+    async fn filters_mean_the_same(house: House) {
+        users::filters_mean_the_same(&house).await;
+    }
+
+    async fn a_pattern_is_judged_for_so_many_users(house: House) {
+        users::a_pattern_is_judged_for_so_many_users(&house).await;
+    }
+
     async fn a_commit_is_seen_and_survives_reopening(house: House) {
         let engine = house.furnished().await;
         insert(&*engine, "a", 1).await.unwrap();

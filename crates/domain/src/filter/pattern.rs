@@ -4,7 +4,9 @@
 //! back-references) is not accepted. Many of them only look for a text, which a database can do.
 
 use regex::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
 
+use super::needed::{folded, folds, needed};
 use super::{MAX_PATTERN_BYTES, MAX_PATTERN_CHARACTERS};
 
 /// A regular expression with its options, compiled.
@@ -13,6 +15,7 @@ pub struct Pattern {
     source: String,
     options: Options,
     compiled: Regex,
+    needed: Vec<String>,
 }
 
 /// `$options`, one letter each.
@@ -28,15 +31,26 @@ struct Options {
     extended: bool,
 }
 
-/// A pattern that asks for no more than this of a text, by exact characters.
+/// A pattern that asks for no more of a text than this.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Literal {
-    /// The text holds it.
-    Contains(String),
-    /// The text begins with it.
-    Starts(String),
-    /// The text is it.
-    Is(String),
+pub struct Literal {
+    /// What the text holds, to the character; if its case does not matter, folded as [`Pattern::needed`] says.
+    pub text: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Does case not matter?
+    pub any_case: bool,
+}
+
+/// Where in a text something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Somewhere.
+    Anywhere,
+    /// At the beginning.
+    Start,
+    /// It is the text.
+    Whole,
 }
 
 /// Two patterns are equal when they are written alike.
@@ -74,7 +88,15 @@ impl Pattern {
             .dfa_size_limit(MAX_PATTERN_BYTES)
             .build()
             .ok()?;
-        Some(Self { source: source.to_owned(), options, compiled })
+        let read = ParserBuilder::new()
+            .case_insensitive(options.ignore_case)
+            .multi_line(options.multi_line)
+            .dot_matches_new_line(options.dot_all)
+            .ignore_whitespace(options.extended)
+            .build()
+            .parse(source)
+            .ok()?;
+        Some(Self { source: source.to_owned(), options, compiled, needed: needed(&read) })
     }
 
     /// Whether it is found in the text. Linear in the text's length.
@@ -87,10 +109,16 @@ impl Pattern {
         &self.source
     }
 
-    /// What the pattern looks for, if that is one exact text: `abc`, `.*abc.*`, `^abc`, `^abc$`,
-    /// with `\.` for a dot and so on. `None`: it may be more.
+    /// Texts of which every text it is found in holds at least one. Empty: nothing is known. Both are folded before:
+    /// `A` to `Z` become `a` to `z`, U+017F (long s) becomes `s`, U+212A (kelvin) becomes `k`, all else stays.
+    pub fn needed(&self) -> &[String] {
+        &self.needed
+    }
+
+    /// What the pattern looks for, if that is one text: `abc`, `.*abc.*`, `^abc`, `^abc$`, with `\.` for a dot and so
+    /// on; where case does not matter, without letters beyond `A` to `Z` that have one. `None`: it may be more.
     pub fn literal(&self) -> Option<Literal> {
-        if self.options.ignore_case || self.options.extended {
+        if self.options.extended {
             return None;
         }
         let (starts, mut rest) = match self.source.strip_prefix('^') {
@@ -120,12 +148,17 @@ impl Pattern {
                 _ => text.push(c),
             }
         }
-        match (starts, ends) {
-            (false, false) => Some(Literal::Contains(text)),
-            _ if self.options.multi_line => None,
-            (true, false) => Some(Literal::Starts(text)),
-            (true, true) => Some(Literal::Is(text)),
-            (false, true) => None,
+        let place = match (starts, ends) {
+            (false, false) => Place::Anywhere,
+            _ if self.options.multi_line => return None,
+            (true, false) => Place::Start,
+            (true, true) => Place::Whole,
+            (false, true) => return None,
+        };
+        match self.options.ignore_case {
+            false => Some(Literal { text, place, any_case: false }),
+            true if text.chars().all(folds) => Some(Literal { text: folded(&text), place, any_case: true }),
+            true => None,
         }
     }
 }
@@ -133,10 +166,12 @@ impl Pattern {
 impl Literal {
     /// Whether a text is as asked.
     pub fn is_match(&self, text: &str) -> bool {
-        match self {
-            Self::Contains(part) => text.contains(part.as_str()),
-            Self::Starts(part) => text.starts_with(part.as_str()),
-            Self::Is(whole) => text == whole,
+        let folded = self.any_case.then(|| folded(text));
+        let text = folded.as_deref().unwrap_or(text);
+        match self.place {
+            Place::Anywhere => text.contains(&self.text),
+            Place::Start => text.starts_with(&self.text),
+            Place::Whole => text == self.text,
         }
     }
 }
@@ -149,17 +184,20 @@ mod tests {
     #[test]
     fn plain_patterns_are_seen_as_texts() {
         let literal = |source| Pattern::new(source, "").and_then(|pattern| pattern.literal());
-        let contains = |text: &str| Some(Literal::Contains(text.to_owned()));
+        let at = |place, text: &str| Some(Literal { text: text.to_owned(), place, any_case: false });
+        let contains = |text: &str| at(Place::Anywhere, text);
         assert_eq!(literal(".*AB.*"), contains("AB"));
         assert_eq!(literal("a b-c"), contains("a b-c"));
         assert_eq!(literal(r"a\.b\\"), contains(r"a.b\"));
         assert_eq!(literal(""), contains(""));
-        assert_eq!(literal("^ab.*"), Some(Literal::Starts("ab".to_owned())));
-        assert_eq!(literal("^ab$"), Some(Literal::Is("ab".to_owned())));
+        assert_eq!(literal("^ab.*"), at(Place::Start, "ab"));
+        assert_eq!(literal("^ab$"), at(Place::Whole, "ab"));
         for more in ["ab$", "^.*ab", "a.b", "a|b", "ab*", r"\d", r"\babc", "a.*b", ".*?ab", "[ab]", "a{2}"] {
             assert_eq!(literal(more), None, "{more}");
         }
-        assert_eq!(Pattern::new("ab", "i").unwrap().literal(), None);
+        let any_case = Some(Literal { text: "ask 客".into(), place: Place::Start, any_case: true });
+        assert_eq!(Pattern::new("^aSK 客", "i").unwrap().literal(), any_case);
+        assert_eq!(Pattern::new("é", "i").unwrap().literal(), None);
         assert_eq!(Pattern::new("a b", "x").unwrap().literal(), None);
         assert_eq!(Pattern::new("^ab", "m").unwrap().literal(), None);
         assert_eq!(Pattern::new("ab", "ms").unwrap().literal(), contains("ab"));
@@ -181,7 +219,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
-        fn a_literal_asks_the_same(source in r"\^?(\.\*)?[ab.*$^\\+\n]{0,4}(\.\*)?\$?", letters in "[ms]{0,2}", text in r"[ab.*$^\\+\n]{0,6}") {
+        fn a_literal_asks_the_same(source in r"\^?(\.\*)?[abKsé.*$^\\+\n]{0,4}(\.\*)?\$?", letters in "[ims]{0,2}", text in "[abBkK\u{212a}sSſéÉ.*$^\\\\+\n]{0,6}") {
             if let Some(pattern) = Pattern::new(&source, &letters)
                 && let Some(literal) = pattern.literal()
             {

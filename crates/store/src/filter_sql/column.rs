@@ -33,11 +33,7 @@ impl Compiler<'_> {
             Test::Type(wanted) if is_always(column.kind, *wanted) => format!("{name} IS NOT NULL"),
             Test::Type(_) => NEVER.to_owned(),
             Test::Regex(_) if column.kind != ColumnType::Text => NEVER.to_owned(),
-            Test::Regex(pattern) => match (pattern.literal(), side) {
-                (Some(literal), _) => format!("({name} IS NOT NULL AND {})", self.literal(name, literal)),
-                (None, Side::Over) => format!("{name} IS NOT NULL"),
-                (None, Side::Under) => NEVER.to_owned(),
-            },
+            Test::Regex(pattern) => format!("({name} IS NOT NULL AND {})", self.found(name, pattern, side)),
         }
     }
 

@@ -21,21 +21,16 @@ pub(super) struct Place {
 impl Compiler<'_> {
     /// Where a path leads in the JSON column.
     pub(super) fn place(&mut self, path: &FieldPath) -> Place {
-        let (column, names) = (self.json_column, path.segments());
+        let column = self.json_column;
         match self.kind {
             EngineKind::Sqlite => {
-                // Written as JSON writes a text, so that a quote in a name does not end it.
-                let names = names.map(|name| format!(".{}", Json::from(name)));
-                let path: String = std::iter::once("$".to_owned()).chain(names).collect();
-                let path = self.bind(path.into());
+                let path = self.sqlite_path(path);
                 let kind = format!("json_type({column}, {path})");
                 let entries = format!("json_each({column}, {path}) AS entry WHERE {kind} <> 'object' AND ");
                 Place { kind, entries }
             }
             EngineKind::Postgres => {
-                // `->` with a text never enters a list, unlike `#>`, which takes "0" for its first entry.
-                let names: Vec<String> = names.map(|name| self.bind(name.into())).collect();
-                let value = names.iter().fold(format!("{column}::jsonb"), |value, name| format!("{value} -> {name}"));
+                let value = self.postgres_path(path, "jsonb");
                 let entries = format!(
                     "(SELECT ({value}) AS v) AS field, jsonb_array_elements(CASE jsonb_typeof(field.v) \
                      WHEN 'array' THEN field.v ELSE jsonb_build_array(field.v) END) AS entry(v) \
@@ -44,6 +39,31 @@ impl Compiler<'_> {
                 Place { kind: format!("jsonb_typeof({value})"), entries }
             }
         }
+    }
+
+    /// The value a path leads to in the JSON column, as JSON text; NULL when nothing is there.
+    pub(super) fn json_value(&mut self, path: &FieldPath) -> String {
+        match self.kind {
+            EngineKind::Sqlite => {
+                let path = self.sqlite_path(path);
+                format!("({} -> {path})", self.json_column)
+            }
+            // As it was written: `jsonb` would spell numbers anew.
+            EngineKind::Postgres => format!("({})::text", self.postgres_path(path, "json")),
+        }
+    }
+
+    fn sqlite_path(&mut self, path: &FieldPath) -> String {
+        // Written as JSON writes a text, so that a quote in a name does not end it.
+        let names = path.segments().map(|name| format!(".{}", Json::from(name)));
+        let path: String = std::iter::once("$".to_owned()).chain(names).collect();
+        self.bind(path.into())
+    }
+
+    fn postgres_path(&mut self, path: &FieldPath, json: &str) -> String {
+        // `->` with a text never enters a list, unlike `#>`, which takes "0" for its first entry.
+        let names: Vec<String> = path.segments().map(|name| self.bind(name.into())).collect();
+        names.iter().fold(format!("{}::{json}", self.json_column), |value, name| format!("{value} -> {name}"))
     }
 
     pub(super) fn json_test(&mut self, place: &Place, test: &Test, side: Side) -> String {
@@ -65,15 +85,8 @@ impl Compiler<'_> {
             Test::Exists(false) => format!("{} IS NULL", place.kind),
             Test::Type(wanted) => self.json_type(place, *wanted),
             Test::Regex(pattern) => {
-                let is_text = self.entry_is(JsonType::Text);
-                match (pattern.literal(), side) {
-                    (Some(literal), _) => {
-                        let found = self.literal(self.entry_text(), literal);
-                        any(place, &format!("{is_text} AND {found}"))
-                    }
-                    (None, Side::Over) => any(place, &is_text),
-                    (None, Side::Under) => NEVER.to_owned(),
-                }
+                let (is_text, found) = (self.entry_is(JsonType::Text), self.found(self.entry_text(), pattern, side));
+                any(place, &format!("{is_text} AND {found}"))
             }
         }
     }

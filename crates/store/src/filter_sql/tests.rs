@@ -5,7 +5,7 @@ use banter_domain::filter::instant_ms;
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
-use crate::sql::for_sqlite;
+use crate::sql::{Cell, Row, for_sqlite};
 
 /// A row: four columns and a JSON text, any of them NULL, and texts in the rows of another table.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +19,7 @@ struct Doc {
 }
 
 impl Doc {
-    /// What a residual's lookup gives.
+    /// What a column or the JSON holds.
     fn lookup(&self, path: &FieldPath) -> Option<Json> {
         match path.as_str() {
             "name" => self.name.clone().map(Json::from),
@@ -49,11 +49,6 @@ fn means(filter: &Filter, doc: &Doc) -> bool {
     lower::lower(filter, &columns).matches(&|path| doc.lookup(path))
 }
 
-/// What is left to check of a row that met the condition.
-fn passes_rest(compiled: &Compiled, doc: &Doc) -> bool {
-    compiled.residual.as_ref().is_none_or(|rest| rest.matches(&|path| doc.lookup(path)))
-}
-
 struct Sqlite(rusqlite::Connection);
 
 impl Sqlite {
@@ -80,10 +75,12 @@ impl Sqlite {
         Self(sqlite)
     }
 
-    /// The ids of the rows that meet a condition whose binds start at `$2`.
+    /// The ids of the rows that meet a condition whose binds start at `$2`, and pass what is left.
     fn rows(&self, compiled: &Compiled) -> Vec<usize> {
         use rusqlite::types::Value as Bound;
-        let text = for_sqlite(&format!("SELECT id FROM d WHERE id >= $1 AND {} ORDER BY id", compiled.text));
+        let columns = compiled.rest.as_ref().map(Rest::columns).unwrap_or_default();
+        let columns: String = columns.iter().map(|column| format!(", {column}")).collect();
+        let text = for_sqlite(&format!("SELECT id{columns} FROM d WHERE id >= $1 AND {} ORDER BY id", compiled.text));
         let bound = compiled.binds.iter().map(|value| match value {
             Value::Null => Bound::Null,
             Value::Int(number) => Bound::Integer(*number),
@@ -93,16 +90,33 @@ impl Sqlite {
         });
         let bound = std::iter::once(Bound::Integer(0)).chain(bound);
         let mut statement = self.0.prepare(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        let ids = statement.query_map(rusqlite::params_from_iter(bound), |row| row.get::<_, i64>(0)).unwrap();
-        ids.map(|id| usize::try_from(id.unwrap()).unwrap()).collect()
+        let width = statement.column_count();
+        let cells = |row: &rusqlite::Row<'_>| (0..width).map(|at| row.get(at).map(cell)).collect::<Result<Vec<_>, _>>();
+        let rows = statement.query_map(rusqlite::params_from_iter(bound), cells).unwrap();
+        rows.map(|cells| Row(cells.unwrap()))
+            .filter_map(|mut row| {
+                let id = usize::try_from(row.int(0).unwrap()).unwrap();
+                compiled.rest.as_ref().is_none_or(|rest| rest.passes(&mut row, 1).unwrap()).then_some(id)
+            })
+            .collect()
+    }
+}
+
+fn cell(value: rusqlite::types::Value) -> Cell {
+    use rusqlite::types::Value as Found;
+    match value {
+        Found::Null => Cell::Null,
+        Found::Integer(number) => Cell::Int(number),
+        Found::Real(number) => Cell::Real(number),
+        Found::Text(text) => Cell::Text(text.into()),
+        Found::Blob(bytes) => panic!("{bytes:?}"),
     }
 }
 
 /// Asks SQLite, applies what is left, and compares with the meaning. Gives the rows that pass.
 fn agree(docs: &[Doc], filter: &Filter) -> Vec<usize> {
     let compiled = compile(filter, &columns, "d.custom", 2, EngineKind::Sqlite);
-    let met = Sqlite::new(docs).rows(&compiled);
-    let found: Vec<usize> = met.into_iter().filter(|id| passes_rest(&compiled, &docs[*id])).collect();
+    let found = Sqlite::new(docs).rows(&compiled);
     let meant: Vec<usize> = (0..docs.len()).filter(|id| means(filter, &docs[*id])).collect();
     assert_eq!(found, meant, "\n{filter:?}\n{docs:#?}\n{compiled:#?}");
     found
@@ -212,14 +226,37 @@ fn each_operator_finds_its_rows() {
 #[test]
 fn only_true_patterns_are_left_to_the_caller() {
     for kind in [EngineKind::Sqlite, EngineKind::Postgres] {
-        for exact in [json!({"name": {"$regex": "^ab"}}), json!({"age": {"$regex": "a|b"}}), json!({"x": {"$gt": 1}})] {
-            assert_eq!(compiled(exact, kind).residual, None);
+        for exact in [
+            json!({"name": {"$regex": "^ab"}}),
+            json!({"name": {"$regex": "^KiSs 客$", "$options": "i"}}),
+            json!({"x": {"$not": {"$regex": ".*ab.*", "$options": "i"}}}),
+            json!({"age": {"$regex": "a|b"}}),
+            json!({"x": {"$gt": 1}}),
+        ] {
+            assert_eq!(compiled(exact, kind).rest, None);
         }
         let pattern = json!({"name": {"$regex": "a|b"}});
-        let rest = compiled(json!({"age": 1, "name": {"$regex": "a|b"}, "x": "y"}), kind).residual;
-        assert_eq!(rest, Some(Filter::parse(&pattern).unwrap()));
+        let rest = compiled(json!({"age": 1, "name": {"$regex": "a|b"}, "x": "y"}), kind).rest.unwrap();
+        assert_eq!((&rest.filter, rest.columns()), (&Filter::parse(&pattern).unwrap(), vec!["d.name"]));
         let either = json!({"$or": [{"age": 1}, pattern]});
-        assert_eq!(compiled(either.clone(), kind).residual, Some(Filter::parse(&either).unwrap()));
+        let rest = compiled(either.clone(), kind).rest.unwrap();
+        assert_eq!((&rest.filter, rest.columns()), (&Filter::parse(&either).unwrap(), vec!["d.age", "d.name"]));
+    }
+}
+
+#[test]
+fn a_pattern_is_looked_for_only_where_what_it_needs_is() {
+    let people =
+        ["Ann Smith", "ann ſmith", "Anna", "Smith"].map(|name| Doc { name: Some(name.into()), ..Doc::default() });
+    let filter = |pattern| Filter::parse(&json!({"name": {"$regex": pattern, "$options": "i"}})).unwrap();
+    let met = |filter: &Filter| {
+        let compiled = compile(filter, &columns, "d.custom", 2, EngineKind::Sqlite);
+        Sqlite::new(&people).rows(&Compiled { rest: None, binds: compiled.binds, text: compiled.text }).len()
+    };
+    for (pattern, read, found) in
+        [("^a.*Smith", 3, vec![0, 1]), ("anna|nn s", 3, vec![0, 1, 2]), (".a", 3, vec![2]), ("N+ S", 2, vec![0, 1])]
+    {
+        assert_eq!((met(&filter(pattern)), agree(&people, &filter(pattern))), (read, found), "{pattern}");
     }
 }
 
@@ -292,7 +329,7 @@ fn scalar() -> impl Strategy<Value = Json> {
         any::<bool>().prop_map(Json::from),
         (-2_i64..3).prop_map(Json::from),
         (-4_i32..5).prop_map(|n| json!(f64::from(n) / 2.0)),
-        "[aAbé%_.]{0,2}".prop_map(Json::from),
+        "[aAbé%_.ksS\u{212a}]{0,2}".prop_map(Json::from),
         Just(json!("1970-01-01T00:00:00.001Z")),
     ]
 }
@@ -325,12 +362,12 @@ fn custom() -> impl Strategy<Value = Json> {
 /// Rows in which most filters below hit something.
 fn doc() -> impl Strategy<Value = Doc> {
     (
-        prop::option::of("[aAbé]{0,3}"),
+        prop::option::of("[aAbékKsS\u{212a}ſ]{0,3}"),
         prop::option::of(-2_i64..3),
         prop::option::of(any::<bool>()),
         prop::option::of(-2_i64..3),
         prop::option::of(custom()),
-        prop::collection::vec("[aAbé]{0,2}", 0..3),
+        prop::collection::vec("[aAbéSk]{0,2}", 0..3),
     )
         .prop_map(|(name, age, vip, seen, custom, likes)| Doc { name, age, vip, seen, custom, likes })
 }
@@ -339,7 +376,8 @@ fn operators() -> impl Strategy<Value = Json> {
     let one = |name: &'static str| scalar().prop_map(move |value| json!({name: value}));
     let list = |name: &'static str| prop::collection::vec(scalar(), 0..4).prop_map(move |list| json!({name: list}));
     let kinds = ["string", "bool", "number", "int", "double", "null", "array", "object", "date"];
-    let pattern = prop_oneof!["[aAb]{0,2}", r"\^?[aAb]{0,2}(\.\*)?\$?", Just("(a|b)+.?".to_owned())];
+    let pattern =
+        prop_oneof!["[aAb]{0,2}", r"\^?[aAbéksK]{0,2}(\.\*)?\$?", r"(a|b)\+\.\?", r"[aké]\.b|\[Aa\][bs]|\(a\|bé\)s"];
     let leaf = prop_oneof![
         one("$eq"),
         one("$ne"),
