@@ -44,8 +44,8 @@ impl Filter {
     /// Reads a filter: `{"field": value}`, `{"field": {"$gt": 1, "$lt": 5}}`, `{"$or": [{…}, {…}]}`. Several
     /// members must all hold; `{}` always does.
     ///
-    /// Operators: `$eq $ne $gt $gte $lt $lte $in $nin $regex $options $exists $type` as documented (rest.md §2.3),
-    /// and `$all $not $and $or $nor`. Values are scalars; equality with a whole list or object is
+    /// Operators: `$eq $ne $gt $gte $lt $lte $in $nin $regex $options $exists $type`, all that users are filtered by
+    /// (rest.md §2.3), and `$all $not $and $or $nor`, for the caller's own rooms. Values are scalars; equality with a whole list or object is
     /// not offered.
     pub fn parse(value: &Value) -> std::result::Result<Self, FilterError> {
         Reader { tests: 0, branches: 0 }.object(value, 1)

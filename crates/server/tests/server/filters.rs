@@ -127,6 +127,23 @@ each_store! {
         }
     }
 
+    async fn rooms_are_filtered_by_some_operators_that_users_are_not(house: House) {
+        people(&house).await;
+        let ann = house.user("ann").await;
+        for q in [
+            json!({"name": {"$all": ["Other"]}}),
+            json!({"name": {"$not": {"$eq": "Demo-room"}}}),
+            json!({"$and": [{"name": "Other"}]}),
+            json!({"$or": [{"name": "Other"}, {"name": "None"}]}),
+            json!({"$nor": [{"name": "Demo-room"}]}),
+        ] {
+            expect_refused(&house, &q).await;
+            let rooms = ann.get(&format!("/rooms?q={}", segment(&q.to_string()))).await.expect_list();
+            let ids: Vec<&Value> = rooms.iter().map(|room| &room["_id"]).collect();
+            assert_eq!(ids, ["other"], "{q}");
+        }
+    }
+
     async fn what_is_never_shown_is_no_field_to_filter_by(house: House) {
         people(&house).await;
         for field in ["token", "expirationDate", "members", "data", "isSocketConnected", "lastActiveTime", "__v", "mute.0", "nickname.first"] {
