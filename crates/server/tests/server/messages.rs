@@ -300,4 +300,17 @@ each_store! {
         assert_eq!((&last["message"], &last["sender"]["_id"]), (&json!("news"), &json!("bob")));
         assert_eq!(house.said("hall").await, [""; 0]);
     }
+
+    async fn a_batch_is_masked_as_it_is_read(house: House) {
+        den(&house).await;
+        house.platform().post("/config", json!({"censorship": {"keywords": ["name", "darn"]}})).await.expect_ok();
+        let body = json!({
+            "messageType": "template", "message": "Hi $name$, your name is $d$n", "extra": {"to": "$name$"},
+            "template": {"text": "darn it"}, "paras": [{"room": "den", "$name$": "darn Bob", "$d$": "dar"}],
+        });
+        house.platform().post("/messages/batch", body).await.expect_ok();
+        let message = &house.user("bob").await.reads("den").await.expect_list()[0];
+        assert_eq!(message["message"], "Hi **** Bob, your **** is ****");
+        assert_eq!((&message["extra"]["to"], &message["template"]["text"]), (&json!("darn Bob"), &json!("**** it")));
+    }
 }
