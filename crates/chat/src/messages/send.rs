@@ -119,7 +119,7 @@ impl Open<'_> {
             filter.mask_json(&mut words.text);
             for shown in ["template", "contents"] {
                 if let Some(value) = words.body.get_mut(shown) {
-                    mask_shown(&filter, value);
+                    mask_template(&filter, value);
                 }
             }
         }
@@ -254,6 +254,22 @@ pub(crate) fn mentioned(users: &[UserId]) -> Value {
     users.iter().map(|user| Value::from(user.as_str())).collect()
 }
 
+/// Masks a template, an object or a JSON text of one, as clients decode it: an escape hides no word. A JSON text in
+/// which nothing is masked stays as it was written.
+fn mask_template(filter: &WordFilter, value: &mut Value) {
+    let Value::String(text) = value else { return mask_shown(filter, value) };
+    match serde_json::from_str::<Value>(text) {
+        Ok(written) if written.is_object() || written.is_array() || written.is_string() => {
+            let mut masked = written.clone();
+            mask_shown(filter, &mut masked);
+            if masked != written {
+                *text = masked.to_string();
+            }
+        }
+        Ok(_) | Err(_) => mask_shown(filter, value),
+    }
+}
+
 /// Masks the words of a template; addresses stay what they are.
 fn mask_shown(filter: &WordFilter, value: &mut Value) {
     match value {
@@ -265,5 +281,29 @@ fn mask_shown(filter: &WordFilter, value: &mut Value) {
         Value::Array(all) => all.iter_mut().for_each(|one| mask_shown(filter, one)),
         Value::Object(all) => all.values_mut().for_each(|one| mask_shown(filter, one)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn masked(mut value: Value) -> Value {
+        mask_template(&WordFilter::new(&["bad".to_owned(), "text".to_owned()]).unwrap(), &mut value);
+        value
+    }
+
+    #[test]
+    fn a_template_is_masked_as_it_is_decoded() {
+        assert_eq!(masked(json!({"text": "bad", "url": "https://bad"})), json!({"text": "***", "url": "https://bad"}));
+        let written = r#"{ "text": "bad \u0062ad", "url": "https:\/\/bad" }"#;
+        assert_eq!(masked(json!(written)), json!(r#"{"text":"*** ***","url":"https://bad"}"#));
+        for untouched in [r#"{ "text": "g\u006fod", "n": 1.0 }"#, "[1, 2]", "https://bad"] {
+            assert_eq!(masked(json!(untouched)), json!(untouched), "not rewritten");
+        }
+        for (other, left) in [("a bad text", "a *** ****"), (r#""b\u0061d""#, r#""***""#)] {
+            assert_eq!(masked(json!(other)), json!(left));
+        }
     }
 }
