@@ -39,7 +39,7 @@ pub fn routes() -> Vec<Route> {
             .errors(&[rows::USER_NOT_FOUND]),
         account(Route::new(Act::MindOwn, Method::POST, "/me", change))
             .summary("Change one's own account")
-            .text("Only what is given changes; fields the server does not know are the app's own.")
+            .text("Only what is given changes; all other fields are the platform's to write.")
             .body(
                 Shape::object("MeChange")
                     .field("nickname", Kind::Text, "What to call him")
@@ -93,8 +93,8 @@ async fn change(
     Caller(caller): Caller,
     Body(mut fields): Body<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    // Whether somebody is a robot is not his to say.
-    fields.remove("isRobot");
+    // What the app keeps about him, and whether he is a robot, is not his to say.
+    fields.retain(|name, _| ["nickname", "avatarUrl", "description"].contains(&name.as_str()));
     let account = edge.chat.change_me(&caller, change_of(fields)?).await?;
     Ok(show(&caller, &account))
 }

@@ -14,8 +14,15 @@ async fn second_device(house: &House, user: &str) -> Caller {
 each_store! {
     async fn one_changes_his_own_profile_and_nothing_else(house: House) {
         let ann = house.user("ann").await;
-        let changed = ann.post("/me", json!({ "nickname": "Annie", "team": "red", "isRobot": true, "_id": "bob" })).await.expect_ok();
-        assert_eq!((&changed["_id"], &changed["nickname"], &changed["team"]), (&json!("ann"), &json!("Annie"), &json!("red")));
+        house.platform().post("/admin/clients", json!({ "_id": "ann", "vip": false, "email": "ann@example.org" })).await.expect_ok();
+        let all = json!({
+            "nickname": "Annie", "avatarUrl": "a.png", "description": "me", "vip": true, "email": null, "team": "red",
+            "isRobot": true, "_id": "bob",
+        });
+        let changed = ann.post("/me", all).await.expect_ok();
+        assert_eq!((&changed["_id"], &changed["nickname"], &changed["avatarUrl"]), (&json!("ann"), &json!("Annie"), &json!("a.png")));
+        assert_eq!((&changed["vip"], &changed["email"], changed.get("team")), (&json!(false), &json!("ann@example.org"), None),
+            "what the app keeps about somebody is not his to say");
         assert_eq!(changed["isRobot"], false, "whether somebody is a robot is not his to say");
         assert_eq!(ann.get("/me").await.expect_ok(), changed);
         house.platform_for("nobody-there").post("/me", json!({ "nickname": "x" })).await.expect_error(403, "INSUFFICIENT_PERMISSIONS");
