@@ -1,6 +1,6 @@
 //! Unread counters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use banter_domain::id::UserId;
@@ -57,7 +57,9 @@ impl Chat {
                     }
                     Some(_) | None => own.unread,
                 };
-                for tag in own.room.tags.iter().filter(|tag| wanted(tag)) {
+                // A room may have been stored with a tag twice.
+                let distinct: BTreeSet<&String> = own.room.tags.iter().filter(|tag| wanted(tag)).collect();
+                for tag in distinct {
                     *by_tag.entry(tag.clone()).or_default() += unread;
                 }
                 total += unread;

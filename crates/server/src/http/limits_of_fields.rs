@@ -133,12 +133,13 @@ pub(super) fn take_flag(fields: &mut Map<String, Value>, field: &str) -> Result<
     }
 }
 
-/// Tags: at most [`TAGS`], each named.
+/// Tags: at most [`TAGS`], each named. One that is given again is left out.
 pub(super) fn tags(field: &str, given: Vec<String>) -> Result<Vec<String>, ApiError> {
     if given.len() > TAGS || !given.iter().all(|tag| is_name(tag, TAG)) {
         return Err(bad(field, &format!("at most {TAGS} tags of 1 to {TAG} characters")));
     }
-    Ok(given)
+    let mut seen = HashSet::new();
+    Ok(given.into_iter().filter(|tag| seen.insert(tag.clone())).collect())
 }
 
 /// The ids of users, each named once.

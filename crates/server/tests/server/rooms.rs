@@ -263,6 +263,17 @@ each_store! {
         assert_eq!(ann.badge().await, 0);
     }
 
+    async fn a_tag_given_twice_is_one(house: House) {
+        house.room("den").owner("ann").members(["bob"]).with("roomTags", json!(["x", "x", "y"])).await;
+        let [ann, bob] = house.users(["ann", "bob"]).await;
+        assert_eq!(bob.room("den").await.expect_ok()["roomTags"], json!(["x", "y"]));
+        let changed = ann.updates("den", json!({"roomTags": ["z", "x", "z", "y", "x"]})).await.expect_ok();
+        assert_eq!(changed["roomTags"], json!(["z", "x", "y"]), "in the order they are first given");
+        bob.said("den", "1").await;
+        let badges = ann.post("/badges/byRoomTags", json!({"tags": ["x", "x"]})).await.expect_ok();
+        assert_eq!(badges, json!({"totalBadge": 1, "data": {"x": 1}}));
+    }
+
     async fn a_room_is_deleted_with_everything_in_it(house: House) {
         house.room("den").owner("ann").members(["bob"]).await;
         let [ann, bob] = house.users(["ann", "bob"]).await;
