@@ -233,10 +233,11 @@ impl Tx {
         Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id, manager]).await? > 0)
     }
 
-    /// Writes a member's properties.
-    pub async fn set_properties(&mut self, room: &LockedRoom, id: &UserId, all: &Map<String, Json>) -> Result<()> {
-        let text = "UPDATE members SET properties = $4 WHERE app = $1 AND room = $2 AND user_id = $3";
-        self.view.session.put(text, binds![self.view.app, &room.room.id, id, map_text(all)]).await
+    /// Writes a member's properties. False: he is not in the room himself.
+    pub async fn set_properties(&mut self, room: &LockedRoom, id: &UserId, all: &Map<String, Json>) -> Result<bool> {
+        let text =
+            "UPDATE members SET properties = $4 WHERE app = $1 AND room = $2 AND user_id = $3 AND member = 1";
+        Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id, map_text(all)]).await? > 0)
     }
 
     /// Moves how far a user has read, never backwards; `shown`: the others may know. A user who is

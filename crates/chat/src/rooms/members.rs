@@ -50,7 +50,9 @@ impl Chat {
                 if properties.len() > MAX_PROPERTIES {
                     return Err(Error::TooMuch(format!("a member has at most {MAX_PROPERTIES} properties")));
                 }
-                open.tx.set_properties(&room, user, &properties).await?;
+                if !open.tx.set_properties(&room, user, &properties).await? {
+                    return Err(Error::NoMember);
+                }
             }
         }
         open.room_changed(&room).await?;

@@ -239,6 +239,24 @@ each_store! {
         assert_eq!(ann.room("den").await.expect_ok()["managers"], json!([]));
     }
 
+    async fn only_who_is_in_the_room_himself_has_properties(house: House) {
+        house.users(["dan", "eve"]).await;
+        let group = json!({"_id": "crew", "nickname": "Crew", "members": ["dan"]});
+        house.platform().post("/admin/groups", group).await.expect_ok();
+        house.room("den").owner("ann").members(["bob", "crew"]).await;
+        let [ann, bob, dan] = house.users(["ann", "bob", "dan"]).await;
+        bob.sets("den", "bob", "score", 1).await.expect_ok();
+        bob.leaves("den").await.expect_ok();
+        let said = ann.said("den", "hello").await;
+        dan.marks_read("den", &said).await.expect_ok();
+        // Whoever left, whoever is there through a user group alone, read or not, and whoever never came.
+        for (who, whom) in [(&ann, "bob"), (&ann, "dan"), (&dan, "dan"), (&ann, "eve"), (&house.platform(), "bob")] {
+            who.sets("den", whom, "score", 2).await.expect_error(404, "MEMBER_NOT_FOUND");
+        }
+        ann.brings("den", ["bob"]).await.expect_ok();
+        assert_eq!(property(&ann, "bob").await.get("score"), None, "what was left behind is gone");
+    }
+
     async fn unread_is_counted_and_read_away(house: House) {
         house.room("den").owner("ann").members(["bob"]).with("roomTags", json!(["demo", "work"])).await;
         house.room("hall").owner("ann").members(["bob"]).with("roomTags", json!(["work"])).await;
