@@ -211,10 +211,13 @@ impl Chat {
         let user = open.tx.lock_user(id).await?.ok_or(Error::NoUser)?;
         let known = open.tx.room(room).await?.is_some();
         // To a user, a room he is not in is none: he learns of no room by muting it.
-        if !known || !caller.is_platform() && !may_hear_room(open.tx.standing(room, id).await?) {
+        let there = known && (caller.is_platform() || may_hear_room(open.tx.standing(room, id).await?));
+        // What is on his list can be taken off it, whatever became of the room.
+        let changed = if there || !on { open.tx.set_mute(id, room, on).await? } else { false };
+        if !there && !changed {
             return Err(Error::NoRoom);
         }
-        if !open.tx.set_mute(id, room, on).await? && must_be_muted {
+        if must_be_muted && !changed {
             return Err(Error::NotMuted);
         }
         open.event(Topic::User, None, Some(id), None).await?;

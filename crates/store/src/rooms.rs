@@ -434,7 +434,7 @@ impl Tx {
         self.view.session.put(text, values).await
     }
 
-    /// Deletes a room with its messages and files. Its bans leave the lists and stay on record; the
+    /// Deletes a room with its messages, files and mutes. Its bans leave the lists and stay on record; the
     /// blocks of a pair do not depend on its room.
     pub async fn delete_room(&mut self, locked: LockedRoom) -> Result<()> {
         self.forget_messages(&locked).await?;
@@ -447,6 +447,7 @@ impl Tx {
             "DELETE FROM invitations WHERE app = $1 AND room = $2",
             "DELETE FROM group_prefs WHERE app = $1 AND room = $2",
             "DELETE FROM members WHERE app = $1 AND room = $2",
+            "DELETE FROM mutes WHERE app = $1 AND room = $2",
             // Another room may get the id, and its webhook must not hear of this one.
             "DELETE FROM deliveries WHERE app = $1 AND target = $2",
             "DELETE FROM rooms WHERE app = $1 AND id = $2",

@@ -192,6 +192,28 @@ each_store! {
         house.bearer("ann", "x").get("/me").await.expect_error(401, "INVALID_TOKEN");
     }
 
+    async fn a_mute_ends_with_its_room_and_can_always_be_taken_back(house: House) {
+        house.room("den").owner("ann").members(["bob", "cid"]).await;
+        house.room("hall").owner("ann").members(["bob"]).await;
+        let [ann, bob, cid] = house.users(["ann", "bob", "cid"]).await;
+        for (user, room) in [(&bob, "den"), (&bob, "hall"), (&cid, "den")] {
+            user.posts(&format!("/me/mute/{room}")).await.expect_ok();
+        }
+        bob.leaves("hall").await.expect_ok();
+        assert_eq!(bob.get("/me").await.expect_ok()["mute"], json!(["den", "hall"]));
+        assert_eq!(bob.delete("/me/mute/hall").await.expect_ok()["mute"], json!(["den"]), "though he left");
+        bob.delete("/me/mute/hall").await.expect_error(404, "ROOM_NOT_FOUND");
+        bob.posts("/me/mute/hall").await.expect_error(404, "ROOM_NOT_FOUND");
+        ann.delete("/rooms/den").await.expect_ok();
+        for user in [&bob, &cid] {
+            assert_eq!(user.get("/me").await.expect_ok()["mute"], json!([]), "{}", user.id);
+        }
+        bob.delete("/me/mute/den").await.expect_error(404, "ROOM_NOT_FOUND");
+        house.platform().delete("/admin/clients/bob/mute/den").await.expect_error(404, "ROOM_NOT_FOUND");
+        house.room("den").owner("ann").members(["bob"]).await;
+        assert_eq!(bob.room("den").await.expect_ok()["muted"], false, "another room, another mute");
+    }
+
     async fn a_muted_room_is_quiet_and_nothing_else(house: House) {
         house.room("demo").owner("aaa").members(["bbb"]).await;
         let [aaa, bbb] = house.users(["aaa", "bbb"]).await;
