@@ -124,7 +124,7 @@ impl Caller {
     pub(crate) fn doer(&self) -> Doer {
         match &self.who {
             Who::User { id, .. } => Doer::User(id.clone()),
-            Who::Platform { .. } => Doer::Platform,
+            Who::Platform { on_behalf_of } => Doer::Platform(on_behalf_of.clone()),
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::id::{ObjectId, RoomId, UserId};
 /// Who did something, for the audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doer {
-    /// An API key.
-    Platform,
+    /// An API key, in the name of a user if it named one.
+    Platform(Option<UserId>),
     /// A user.
     User(UserId),
     /// Whoever runs the machine (command line).

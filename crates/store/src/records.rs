@@ -59,7 +59,7 @@ fn entry(mut row: Row) -> Result<Entry> {
     Ok(Entry {
         id: row.object_id(0)?,
         doer: match (doer.as_str(), actor) {
-            ("platform", _) => Doer::Platform,
+            ("platform", user) => Doer::Platform(user),
             (_, Some(user)) => Doer::User(user),
             (_, None) => Doer::Operator,
         },
@@ -158,7 +158,7 @@ impl Tx {
     /// Writes an audit entry; `held_ms`: of a lifted relation, how long it held.
     pub async fn insert_audit(&mut self, entry: &Entry, held_ms: Option<i64>) -> Result<()> {
         let (doer, actor) = match &entry.doer {
-            Doer::Platform => ("platform", None),
+            Doer::Platform(user) => ("platform", user.as_ref()),
             Doer::Operator => ("operator", None),
             Doer::User(user) => ("user", Some(user)),
         };

@@ -105,7 +105,7 @@ fn audit_shape() -> Shape {
         .required("_id", Kind::Id, "Same as `id`")
         .required("id", Kind::Id, "Time-ordered")
         .required("doer", Kind::OneOf(&["user", "platform", "operator"]), "A user, an API key, or the command line")
-        .field("actor", Kind::Id, "The user, when one did it")
+        .field("actor", Kind::Id, "The user who did it, or in whose name an API key did")
         .required("action", Kind::Text, "What")
         .field("target", Kind::Id, "Whom")
         .field("room", Kind::Id, "Where")
@@ -209,7 +209,7 @@ fn asked(query: &Query) -> Result<AuditQuery, ApiError> {
 
 fn entry_shown(entry: &Entry) -> Value {
     let (doer, actor) = match &entry.doer {
-        Doer::Platform => ("platform", None),
+        Doer::Platform(user) => ("platform", user.as_ref().map(UserId::as_str)),
         Doer::User(user) => ("user", Some(user.as_str())),
         Doer::Operator => ("operator", None),
     };
@@ -372,8 +372,10 @@ mod tests {
         let shown = entry_shown(&entry);
         assert_eq!((&shown["doer"], &shown["actor"], &shown["target"]), (&json!("user"), &json!("aaa"), &json!("bbb")));
         assert!(shown.get("room").is_none() && shown.get("address").is_none());
-        let platform = entry_shown(&Entry { doer: Doer::Platform, ..entry });
+        let platform = entry_shown(&Entry { doer: Doer::Platform(None), ..entry.clone() });
         assert!(platform.get("actor").is_none());
+        let named = entry_shown(&Entry { doer: Doer::Platform(Some(sample::id("ccc"))), ..entry });
+        assert_eq!((&named["doer"], &named["actor"]), (&json!("platform"), &json!("ccc")));
     }
 
     #[test]

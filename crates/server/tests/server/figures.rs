@@ -80,6 +80,21 @@ each_store! {
         ann.get("/admin/audit").await.expect_some_refusal();
     }
 
+    async fn r26_an_entry_says_in_whose_name_an_api_key_acted(house: House) {
+        house.room("den").owner("ann").members(["bob"]).await;
+        house.user("cid").await;
+        let for_ann = house.platform_for("ann");
+        for_ann.blocks("bob").await.expect_ok();
+        for_ann.bans("den", "bob").await.expect_ok();
+        house.platform().unbans("den", "bob").await.expect_ok();
+        let entries = house.platform().get("/admin/audit?actor=ann").await.expect_list();
+        let told: Vec<_> = entries.iter().map(|entry| (&entry["action"], &entry["doer"], &entry["actor"])).collect();
+        let (platform, ann) = (json!("platform"), json!("ann"));
+        assert_eq!(told, [(&json!("ban"), &platform, &ann), (&json!("block"), &platform, &ann)]);
+        let own = &house.platform().get("/admin/audit?action=unban").await.expect_list()[0];
+        assert_eq!((&own["doer"], own.get("actor")), (&platform, None), "in nobody's name: {own}");
+    }
+
     async fn r27_moderation_is_counted(house: House) {
         house.room("den").owner("ann").members(["bob", "cid"]).await;
         let room = house.direct("ann", "bob").await;
