@@ -38,7 +38,7 @@ pub struct AuditQuery {
     pub action: Option<Action>,
     /// From this moment on, milliseconds.
     pub from_ms: Option<i64>,
-    /// Up to the second of this moment, milliseconds.
+    /// Before this moment, milliseconds.
     pub to_ms: Option<i64>,
     /// At most so many.
     pub limit: usize,
@@ -103,18 +103,13 @@ impl Chat {
     /// A page of the audit, newest first, and where the next one begins.
     pub async fn audit(&self, caller: &Caller, query: AuditQuery) -> Result<(Vec<Entry>, Option<ObjectId>)> {
         let mut view = self.store.view(caller.app.number).await?;
-        let to = query.to_ms.map(|to_ms| ObjectId::first_of(to_ms.saturating_add(1_000)));
-        let before = match (query.after, to) {
-            (Some(after), Some(to)) => Some(after.min(to)),
-            (one, other) => one.or(other),
-        };
         let mut page = view
             .audit(
                 query.actor.as_ref(),
                 query.target.as_ref(),
                 query.room.as_ref(),
                 query.action.map(Action::name),
-                (query.from_ms.map(ObjectId::first_of), before),
+                (query.after, query.from_ms, query.to_ms),
                 query.limit.saturating_add(1),
             )
             .await?;

@@ -53,6 +53,9 @@ pub(crate) fn stored_event(mut row: Row) -> Result<StoredEvent> {
     })
 }
 
+/// An act takes its ids when it writes, which is a little after the moment it is of.
+const IDS_RUN_AHEAD_MS: i64 = 60_000;
+
 fn entry(mut row: Row) -> Result<Entry> {
     let doer = row.text(1)?;
     let actor = row.user_opt(2)?;
@@ -82,25 +85,32 @@ impl View {
         rows.into_iter().map(stored_event).collect()
     }
 
-    /// A page of the audit, newest first. `None` in the parts of the question: any.
+    /// A page of the audit, newest first, before an id and of a span of time: from its first millisecond on, the
+    /// last one not among it. `None` in the parts of the question: any.
     pub async fn audit(
         &mut self,
         actor: Option<&UserId>,
         target: Option<&UserId>,
         room: Option<&RoomId>,
         action: Option<&str>,
-        (from, before): (Option<ObjectId>, Option<ObjectId>),
+        (before, from_ms, to_ms): (Option<ObjectId>, Option<i64>, Option<i64>),
         limit: usize,
     ) -> Result<Vec<Entry>> {
         let mut values = binds![self.app];
         let mut condition = String::new();
-        let parts: [(&str, Option<Value>); 6] = [
+        // Ids lead to the entries, and know seconds alone; an id may be of a moment after its entry's, never before.
+        let from = from_ms.map(ObjectId::first_of);
+        let to = to_ms.map(|to_ms| ObjectId::first_of(to_ms.saturating_add(IDS_RUN_AHEAD_MS)));
+        let before = [before, to].into_iter().flatten().min();
+        let parts: [(&str, Option<Value>); 8] = [
             ("actor =", actor.map(Value::from)),
             ("target =", target.map(Value::from)),
             ("room =", room.map(Value::from)),
             ("action =", action.map(Value::from)),
             ("id >=", from.map(Value::from)),
             ("id <", before.map(Value::from)),
+            ("at_ms >=", from_ms.map(Value::Int)),
+            ("at_ms <", to_ms.map(Value::Int)),
         ];
         for (test, value) in parts {
             if let Some(value) = value {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::Edge;
 use super::answer::Answer;
+use super::cursor;
 use super::extract::{Caller, Query};
 use super::limits_of_fields as limits;
 use super::routes::{Auth, Kind, Param, Route, Shape};
@@ -188,7 +189,7 @@ async fn audit(State(edge): State<Edge>, Caller(caller): Caller, query: Query) -
     let (entries, next) = edge.chat.audit(&caller, asked(&query)?).await?;
     let mut result = json!({"data": entries.iter().map(entry_shown).collect::<Vec<_>>()});
     if let (Some(next), Some(fields)) = (next, result.as_object_mut()) {
-        fields.insert("nextCursor".to_owned(), json!(Hex(next)));
+        fields.insert("nextCursor".to_owned(), cursor::written(next.to_string().as_bytes()).into());
     }
     Ok(Answer(result).into_response())
 }
@@ -203,8 +204,13 @@ fn asked(query: &Query) -> Result<AuditQuery, ApiError> {
         from_ms: query.moment("from")?,
         to_ms: query.moment("to")?,
         limit: limits::limit(query, PAGE, limits::PAGE)?,
-        after: text("cursor")?.map(|cursor| ObjectId::parse(cursor).ok_or_else(|| refused("cursor"))).transpose()?,
+        after: text("cursor")?.map(|text| place(text).ok_or_else(|| refused("cursor"))).transpose()?,
     })
+}
+
+/// A cursor of the audit holds the last entry's id.
+fn place(text: &str) -> Option<ObjectId> {
+    cursor::read(text).and_then(|id| ObjectId::parse(std::str::from_utf8(&id).ok()?))
 }
 
 fn entry_shown(entry: &Entry) -> Value {
@@ -381,9 +387,10 @@ mod tests {
     #[test]
     fn questions_to_the_audit_are_checked() {
         let read = |text: &str| asked(&Query::parse(text).unwrap());
-        let query = read("actor=aaa&action=ban&limit=5&cursor=5f890cf37d980e06f6aaf349").unwrap();
-        assert_eq!((query.action, query.limit, query.after.is_some()), (Some(Action::Ban), 5, true));
-        for bad in ["action=dance", "cursor=5f89", "limit=0", "from=soon"] {
+        let next = cursor::written(b"5f890cf37d980e06f6aaf349");
+        let query = read(&format!("actor=aaa&action=ban&limit=5&cursor={next}")).unwrap();
+        assert_eq!((query.action, query.limit, query.after), (Some(Action::Ban), 5, ObjectId::parse("5f890cf37d980e06f6aaf349")));
+        for bad in ["action=dance", "cursor=5f89", "cursor=5f890cf37d980e06f6aaf349", "limit=0", "from=soon"] {
             assert_eq!(read(bad).unwrap_err().row(Act::Operate).code, "INVALID_QUERY", "{bad}");
         }
         assert_eq!(read("actor=a/b").unwrap_err().row(Act::Operate).code, "INVALID_ID");

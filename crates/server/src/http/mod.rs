@@ -8,6 +8,7 @@ mod auth;
 mod compress;
 pub mod connections;
 mod cors;
+mod cursor;
 mod dispatch;
 pub mod extract;
 mod limits;

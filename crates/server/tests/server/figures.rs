@@ -74,7 +74,15 @@ each_store! {
             }
         }
         assert_eq!(pages, entries);
-        for bad in ["limit=0", "limit=x", "cursor=x", "from=x", "action=dance"] {
+        // To the millisecond: what happened at `to` is not there, what happened at `from` is.
+        let at = |entry: &Value| entry["createdAtMS"].as_i64().unwrap();
+        let (first, last) = (at(entries.last().unwrap()), at(&entries[0]));
+        for (from, to) in [(first, last), (first + 1, last + 1), (at(ban), at(ban) + 1), (last, last)] {
+            let wanted: Vec<&Value> = entries.iter().filter(|entry| (from..to).contains(&at(entry))).collect();
+            let found = platform.get(&format!("/admin/audit?limit=100&from={from}&to={to}")).await.expect_list();
+            assert_eq!(found.iter().collect::<Vec<_>>(), wanted, "{from} to {to}");
+        }
+        for bad in ["limit=0", "limit=x", "cursor=x", "cursor=ffffffffffffffffffffffff", "from=x", "action=dance"] {
             platform.get(&format!("/admin/audit?{bad}")).await.expect_error(400, "INVALID_QUERY");
         }
         ann.get("/admin/audit").await.expect_some_refusal();
