@@ -1,7 +1,6 @@
 //! What a user does about himself.
 
 use banter_domain::id::UserId;
-use banter_domain::record::Topic;
 use banter_domain::user::UserChange;
 use banter_store::Going;
 
@@ -27,7 +26,7 @@ impl Chat {
         let mut user = open.tx.lock_user(&id).await?.ok_or(Error::NoUser)?;
         user.notifications = on;
         open.tx.put_user(&user).await?;
-        open.event(Topic::User, None, Some(&id), None).await?;
+        open.user_changed(&id).await?;
         let app = open.app();
         open.outdates([Shown::User(app, id.clone())]);
         let mutes = open.tx.mutes(&id).await?;

@@ -220,7 +220,7 @@ impl Chat {
         if must_be_muted && !changed {
             return Err(Error::NotMuted);
         }
-        open.event(Topic::User, None, Some(id), None).await?;
+        open.user_changed(id).await?;
         let mutes = open.tx.mutes(id).await?;
         open.done().await?;
         Ok(Account { user, mutes })
@@ -318,10 +318,16 @@ impl Open<'_> {
             }
         }
         self.tx.put_user(&user).await?;
-        self.event(Topic::User, None, Some(&user.profile.id), None).await?;
+        self.user_changed(&user.profile.id).await?;
         let app = self.app();
         self.outdates([Shown::User(app, user.profile.id.clone())]);
         Ok(user)
+    }
+
+    /// Tells that a user's own data changed; figures know it from him if he did it himself.
+    pub(crate) async fn user_changed(&mut self, id: &UserId) -> Result<()> {
+        let payload = (self.caller.user() == *id).then(|| json!({ "itself": true }));
+        self.event(Topic::User, None, Some(id), payload).await
     }
 
     /// Binds a token to a user. Errors: [`Error::TokenTaken`] if another has it.

@@ -215,7 +215,7 @@ impl Open<'_> {
     pub(crate) async fn seated(&mut self, room: &LockedRoom, user: &UserId) -> Result<()> {
         let place = Some((&room.id, room.last_seq));
         self.event(Topic::Joined, place, Some(user), None).await?;
-        self.event(Topic::Room, place, Some(user), Some(json!({ "alone": true }))).await
+        self.event(Topic::Room, place, Some(user), Some(json!({ "alone": true, "seated": true }))).await
     }
 
     /// As [`Open::room_changed`], by what the caller did, who stands so: if he is shut out he alone is

@@ -31,6 +31,38 @@ each_store! {
         }
     }
 
+    async fn active_are_the_people_who_did_something(house: House) {
+        let active = async || {
+            let stats = house.platform().get("/admin/stats").await.expect_ok();
+            let mut all: Vec<String> = serde_json::from_value(stats["userList"].clone()).unwrap();
+            all.sort();
+            all
+        };
+        let platform = house.platform();
+        platform.post("/admin/clients", json!({"_id": "bot", "isRobot": true})).await.expect_ok();
+        house.users(["ann", "bob", "cid", "dan", "eve", "fay"]).await;
+        // Whoever is brought, asked, written to or changed by the platform did nothing.
+        let body = json!({"_id": "den", "members": ["ann", "bob", "bot"], "owner": "ann"});
+        platform.post("/rooms", body).await.expect_ok();
+        platform.post("/rooms/den/members", json!({"invitees": ["cid"]})).await.expect_ok();
+        platform.post("/rooms/den/members", json!({"invitees": ["eve"], "invitationRequired": true})).await.expect_ok();
+        platform.post("/admin/clients", json!({"_id": "dan", "nickname": "Dan"})).await.expect_ok();
+        platform.posts("/admin/clients/bob/mute/den").await.expect_ok();
+        platform.says("den", "hello").await.expect_ok();
+        let robots = json!({"room": "den", "sender": "bot", "message": "beep", "messageType": "text"});
+        platform.post("/messages", robots).await.expect_ok();
+        assert_eq!(active().await, [""; 0]);
+        house.user("dan").await.post("/me", json!({"nickname": "Danny"})).await.expect_ok();
+        house.user("bob").await.delete("/me/mute/den").await.expect_ok();
+        house.user("ann").await.blocks("fay").await.expect_ok();
+        // The room that ann's block made shows to fay, who does nothing, when ann opens it.
+        house.user("ann").await.opens("fay").await.expect_ok();
+        house.user("eve").await.delete("/rooms/den/invitations").await.expect_ok();
+        assert_eq!(active().await, ["ann", "bob", "dan", "eve"]);
+        house.user("cid").await.leaves("den").await.expect_ok();
+        assert_eq!(active().await, ["ann", "bob", "cid", "dan", "eve"]);
+    }
+
     async fn r26_every_moderation_leaves_an_entry(house: House) {
         house.room("den").owner("ann").members(["bob", "cid"]).await;
         let [ann, _, _] = house.users(["ann", "bob", "cid"]).await;
