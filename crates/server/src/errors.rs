@@ -160,8 +160,7 @@ fn chat_row(error: &Error, act: Act) -> Row {
             _ => rows::ROOM_NOT_FOUND,
         },
         Error::NoUser => match act {
-            Act::Ban => rows::ROOM_OR_USER_NOT_FOUND,
-            Act::Unban => rows::BAN_NOT_FOUND,
+            Act::Ban | Act::Unban => rows::ROOM_OR_USER_NOT_FOUND,
             Act::Unblock => rows::BLOCK_NOT_FOUND,
             Act::ListBlocks => rows::LIST_NOT_READABLE,
             Act::Operate => rows::CLIENT_NOT_FOUND,

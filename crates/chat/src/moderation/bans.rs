@@ -30,14 +30,15 @@ impl Chat {
         Ok(written)
     }
 
-    /// Lifts a ban; in a direct room a block. Errors: [`Error::NoRoom`],
-    /// [`Error::NoRelation`], refusals.
+    /// Lifts a ban; in a direct room a block. Errors: [`Error::NoRoom`], [`Error::NoRelation`], in a direct
+    /// room [`Error::NoUser`] for whoever is not its other member, refusals.
     pub async fn unban(&self, caller: &Caller, room: &RoomId, blockee: &UserId) -> Result<Written> {
         let mut open = self.begin(caller).await?;
         let mut room = open.lock_room(room).await?;
         open.judge(Act::Unban, &room).await?;
         let written = if room.kind.is_direct() {
-            let blocker = open.other_side(&room, blockee).map_err(|_| Error::NoRelation)?;
+            // Oneself is not the other one either.
+            let blocker = open.other_side(&room, blockee).map_err(|_| Error::NoUser)?;
             open.unblock(&blocker, blockee).await?
         } else {
             open.unban(&mut room, blockee).await?

@@ -95,6 +95,7 @@ pub fn routes() -> Vec<Route> {
                 rows::UNBAN_OWNER_ONLY,
                 rows::NOT_ROOM_MEMBER,
                 rows::ROOM_NOT_FOUND,
+                rows::ROOM_OR_USER_NOT_FOUND,
                 rows::BAN_NOT_FOUND,
             ]),
     ]

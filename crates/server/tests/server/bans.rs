@@ -156,6 +156,10 @@ each_store! {
         assert_eq!(ann.shuts_out().await, ["bob"]);
         bob.says(&room, "hello?").await.expect_refused("USER_BLOCKED");
         ann.bans(&room, "cid").await.expect_error(404, "ROOM_OR_USER_NOT_FOUND");
+        for (who, whom) in [(&ann, "cid"), (&ann, "ghost"), (&ann, "ann"), (&house.platform(), "cid")] {
+            who.unbans(&room, whom).await.expect_error_saying(
+                404, "Resource not found", "ROOM_OR_USER_NOT_FOUND", "The specified room or user does not exist");
+        }
         ann.bans(&room, "bob").await.expect_error(409, "USER_ALREADY_BLOCKED");
         bob.unbans(&room, "ann").await.expect_error(404, "BLOCK_NOT_FOUND");
         ann.unbans(&room, "bob").await.expect_ok();
