@@ -151,6 +151,19 @@ each_store! {
         );
     }
 
+    async fn r02_an_api_key_reads_all_whomever_it_names(house: House) {
+        let [ann, _, _] = house.users(["ann", "bob", "cid"]).await;
+        // The room that ann's block makes is hidden from bob.
+        let room = ann.blocks("bob").await.expect_ok()["room"].as_str().unwrap().to_owned();
+        house.room("den").owner("ann").members(["bob"]).await;
+        ann.bans("den", "bob").await.expect_ok();
+        for name in ["ann", "bob", "cid", "nobody-there"] {
+            let named = house.platform_for(name);
+            assert_eq!(named.sees_banned(&room).await, ["bob"], "for {name}");
+            assert_eq!(named.sees_banned("den").await, ["bob"], "for {name}");
+        }
+    }
+
     async fn r02_the_order_of_checks_is_token_room_permission(house: House) {
         house.room("den").owner("ann").await;
         let bad = house.bearer("bad", "no-such-token");
