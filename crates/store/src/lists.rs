@@ -97,9 +97,9 @@ impl View {
             }
             Some(since_ms) => {
                 let since = bind(&mut values, since_ms.into());
-                condition
-                    .push_str(&format!(" AND l.updated_ms > {since} AND (l.listed = 1 OR l.lifted_ms IS NOT NULL)"));
-                "l.lifted_ms"
+                condition.push_str(&format!(" AND l.updated_ms > {since}"));
+                // A ban whose room is gone left the list with it.
+                "COALESCE(l.lifted_ms, CASE WHEN l.listed = 0 THEN l.updated_ms END)"
             }
         };
         if let Some(After { updated_ms, id }) = after {

@@ -377,8 +377,9 @@ impl Tx {
         if new.kind.is_direct() {
             return Ok(Some(made));
         }
-        // A ban outlives its room, and holds again in a new one of the same id (R-14).
-        let again = "UPDATE relations SET listed = 1, room_created_ms = $3, room_kind = $4
+        // A ban outlives its room, and holds again in a new one of the same id (R-14), from now on.
+        let again = "UPDATE relations SET listed = 1, room_created_ms = $3, room_kind = $4,
+                updated_ms = CASE WHEN listed = 0 THEN GREATEST($3, updated_ms + 1) ELSE updated_ms END
             WHERE app = $1 AND room = $2 AND kind = 'ban' AND lifted_ms IS NULL";
         let values = binds![self.view.app, &new.id, new.created_ms, new.kind.name()];
         self.view.session.put(again, values).await?;
@@ -434,13 +435,15 @@ impl Tx {
         self.view.session.put(text, values).await
     }
 
-    /// Deletes a room with its messages, files and mutes. Its bans leave the lists and stay on record (R-14); the
-    /// blocks of a pair do not depend on its room.
-    pub async fn delete_room(&mut self, locked: LockedRoom) -> Result<()> {
+    /// Deletes a room with its messages, files and mutes. Its bans leave the lists, as of now, and stay on record
+    /// (R-14); the blocks of a pair do not depend on its room.
+    pub async fn delete_room(&mut self, locked: LockedRoom, at_ms: i64) -> Result<()> {
         self.forget_messages(&locked).await?;
         self.untie_files(&locked, Ties::All).await?;
+        let bans = "UPDATE relations SET listed = 0, updated_ms = GREATEST($3, updated_ms + 1)
+            WHERE app = $1 AND room = $2 AND kind = 'ban' AND listed = 1";
+        self.view.session.put(bans, binds![self.view.app, &locked.room.id, at_ms]).await?;
         for text in [
-            "UPDATE relations SET listed = 0 WHERE app = $1 AND room = $2 AND kind = 'ban'",
             "UPDATE pairs SET room = NULL WHERE app = $1 AND room = $2
                 AND low = (SELECT low FROM rooms WHERE app = $1 AND id = $2)
                 AND high = (SELECT high FROM rooms WHERE app = $1 AND id = $2)",

@@ -71,7 +71,7 @@ impl Chat {
         open.outdate_bans(&room).await?;
         open.audit(Action::DeleteRoom, None, Some(id), None, None).await?;
         open.event(Topic::RoomDeleted, Some((id, room.last_seq)), Some(&caller.user()), None).await?;
-        open.tx.delete_room(room).await?;
+        open.tx.delete_room(room, open.now_ms).await?;
         open.done().await
     }
 }

@@ -162,6 +162,25 @@ each_store! {
         assert_eq!(answer.expect_error(400, "INVALID_QUERY").0, "Invalid parameters");
     }
 
+    async fn r03_since_tells_of_bans_that_go_and_return_with_their_room(house: House) {
+        let ann = banned(&house, &numbered(1)).await;
+        let since = async |moment: &Value| {
+            let path = format!("/blockStatus/my?since={}", segment(moment.as_str().unwrap()));
+            ann.get(&path).await.expect_list()
+        };
+        let made = ann.get("/blockStatus/my").await.expect_list()[0].clone();
+        ann.delete("/rooms/den").await.expect_ok();
+        assert_eq!(ann.get("/blockStatus/my").await.expect_list().len(), 0);
+        let gone = since(&made["updatedAt"]).await;
+        assert_eq!((gone.len(), &gone[0]["createdAt"]), (1, &made["createdAt"]), "{gone:?}");
+        assert_eq!(gone[0]["unblockAt"], gone[0]["updatedAt"], "it left the list with its room");
+        house.room("den").owner("ann").await;
+        let back = since(&gone[0]["updatedAt"]).await;
+        assert_eq!((back.len(), back[0].get("unblockAt")), (1, None), "it holds again: {back:?}");
+        assert_eq!(back[0]["createdAt"], made["createdAt"]);
+        assert_eq!(ann.get("/blockStatus/my").await.expect_list()[0]["updatedAt"], back[0]["updatedAt"]);
+    }
+
     async fn r03_since_tells_what_changed_and_what_was_lifted(house: House) {
         let ann = banned(&house, &numbered(2)).await;
         ann.unbans("den", "u0000").await.expect_ok();
