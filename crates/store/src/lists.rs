@@ -110,9 +110,12 @@ impl View {
             condition.push_str(&format!(" AND l.blockee = ANY({})", bind(&mut values, users.as_slice().into())));
         }
         if let Some(holds) = &query.holds {
-            // A deleted user is still found by his id.
-            let holds = bind(&mut values, fold(holds).into());
-            condition.push_str(&format!(" AND strpos(COALESCE(e.fold, lower(l.blockee)), {holds}) > 0"));
+            // A deleted user is still found by his id; as it is written, since SQLite folds ASCII alone.
+            let (folded, written) = (bind(&mut values, fold(holds).into()), bind(&mut values, holds.as_str().into()));
+            condition.push_str(&format!(
+                " AND (strpos(COALESCE(e.fold, lower(l.blockee)), {folded}) > 0
+                    OR e.id IS NULL AND strpos(l.blockee, {written}) > 0)"
+            ));
         }
         if let Some(direct) = query.direct {
             condition.push_str(if direct { " AND l.kind = 'block'" } else { " AND l.kind = 'ban'" });

@@ -126,6 +126,19 @@ each_store! {
         }
     }
 
+    async fn r03_q_finds_a_deleted_blockee_by_his_id(house: House) {
+        let ann = banned(&house, &["Émile".to_owned(), "Otto".to_owned()]).await;
+        for id in ["Émile", "Otto"] {
+            house.platform().delete(&format!("/admin/clients/{}", segment(id))).await.expect_ok();
+        }
+        for path in BOTH {
+            for (q, found) in [("Émi", "Émile"), ("mil", "Émile"), ("otto", "Otto"), ("Otto", "Otto")] {
+                let page = ann.get(&format!("{path}?q={}", segment(q))).await.expect_ok();
+                assert_eq!(ids_of(&page), [found], "q={q}");
+            }
+        }
+    }
+
     async fn r03_ids_asks_which_of_these(house: House) {
         let ann = banned(&house, &numbered(5)).await;
         for path in BOTH {
