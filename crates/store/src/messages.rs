@@ -94,6 +94,21 @@ pub struct MessagesQuery {
     pub after_time: Option<(TimeField, i64)>,
 }
 
+/// What a message spelt `m` must be to be after a moment.
+pub(crate) fn after(time: Option<(TimeField, i64)>, values: &mut Vec<Value>) -> String {
+    let Some((field, after_ms)) = time else { return String::new() };
+    values.push(Value::Int(after_ms));
+    let at = values.len();
+    // Nothing is older than its last change, so that one index serves all three.
+    let mut condition = format!(" AND m.updated_ms > ${at}");
+    match field {
+        TimeField::Updated => {}
+        TimeField::Created => condition.push_str(&format!(" AND m.created_ms > ${at}")),
+        TimeField::Message => condition.push_str(&format!(" AND m.message_ms > ${at}")),
+    }
+    condition
+}
+
 /// Which messages of a whole app are asked for.
 #[derive(Debug, Clone, Copy)]
 pub enum OfApp<'a> {
@@ -202,17 +217,7 @@ impl View {
             }
         };
         condition.push_str(&eyes.condition(&mut values));
-        if let Some((field, after_ms)) = query.after_time {
-            values.push(Value::Int(after_ms));
-            let at = values.len();
-            // Nothing is older than its last change, so that one index serves all three.
-            condition.push_str(&format!(" AND m.updated_ms > ${at}"));
-            match field {
-                TimeField::Updated => {}
-                TimeField::Created => condition.push_str(&format!(" AND m.created_ms > ${at}")),
-                TimeField::Message => condition.push_str(&format!(" AND m.message_ms > ${at}")),
-            }
-        }
+        condition.push_str(&after(query.after_time, &mut values));
         values.push(Value::Int(i64::try_from(query.limit).unwrap_or(i64::MAX)));
         let text = format!(
             "SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.room = $2 AND m.gone = 0{condition}

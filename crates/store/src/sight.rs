@@ -7,10 +7,11 @@ use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::Message;
 use banter_domain::room::Room;
 
+use crate::messages::after;
 use crate::read::Read;
 use crate::rooms::LockedRoom;
 use crate::sql::{Row, Value, binds};
-use crate::{MessagesQuery, Result, Tx, View};
+use crate::{MessagesQuery, Result, TimeField, Tx, View};
 
 /// So many ids of messages somebody deleted for himself are told at once.
 pub const TOLD: i64 = 1_000;
@@ -100,19 +101,23 @@ impl View {
         Ok(self.messages(room, &query, eyes).await?.pop())
     }
 
-    /// Which messages of a stretch of a room's order somebody deleted for himself: the newest 1,000 of them.
+    /// Which messages of a stretch of a room's order, and after a moment, somebody deleted for himself: the newest
+    /// 1,000 of them.
     pub async fn put_away_between(
         &mut self,
         room: &RoomId,
         user: &UserId,
         (first, last): (i64, i64),
+        after_time: Option<(TimeField, i64)>,
     ) -> Result<Vec<ObjectId>> {
+        let mut values = binds![self.app, room, user, first, last, TOLD];
+        let after = after(after_time, &mut values);
         let text = format!(
             "SELECT m.id FROM messages m WHERE m.app = $1 AND m.room = $2 AND m.seq >= $4 AND m.seq <= $5 AND m.gone = 0
-                AND {} ORDER BY m.seq DESC LIMIT $6",
+                AND {}{after} ORDER BY m.seq DESC LIMIT $6",
             put_away(3)
         );
-        let rows = self.session.rows(&text, binds![self.app, room, user, first, last, TOLD]).await?;
+        let rows = self.session.rows(&text, values).await?;
         rows.into_iter().map(|mut row| row.object_id(0)).collect()
     }
 

@@ -16,7 +16,7 @@ pub struct MessagesPage {
     pub total: i64,
     /// The page.
     pub data: Vec<Message>,
-    /// Messages of the page's stretch that the caller deleted for himself, at most 1,000.
+    /// Messages of the page's stretch, and after the moment asked for, that the caller deleted for himself, at most 1,000.
     pub put_away: Vec<ObjectId>,
 }
 
@@ -36,7 +36,7 @@ impl Chat {
         let put_away = match eyes {
             Eyes::User { user, .. } if view.has_put_away(&room.id, user).await? => {
                 let stretch = stretch(&mut view, &room, &query, &data).await?;
-                view.put_away_between(&room.id, user, stretch).await?
+                view.put_away_between(&room.id, user, stretch, query.after_time).await?
             }
             Eyes::User { .. } | Eyes::Platform => Vec::new(),
         };

@@ -50,6 +50,14 @@ each_store! {
         // Of a page only what falls into its stretch is named.
         let page = bob.get(&format!("/rooms/den/messages/v3?limit=1&beforeMessage={one}")).await.expect_ok();
         assert_eq!(page["userDeletedIDs"], json!([]));
+        // Nor what is before the moment that is asked for.
+        let at = ann.reads("den").await.expect_list()[0]["createdAtMS"].as_i64().unwrap();
+        for field in ["updatedAt", "createdAt", "messageTime"] {
+            let page = async |after: i64| bob.get(&format!("/rooms/den/messages/v3?afterTime={after}&timeRangeField={field}")).await.expect_ok();
+            assert_eq!(page(at).await["userDeletedIDs"], json!([]), "{field}");
+            assert_eq!(page(at - 1).await["userDeletedIDs"][0], json!(three), "{field}");
+            assert_eq!(page(0).await["userDeletedIDs"], json!([three, two]), "{field}");
+        }
         for bad in [json!({"messages": [two]}), json!({"room": "den"})] {
             bob.post("/messages/user-delete", bad).await.expect_error(400, "MISSING_PARAMETER");
         }
