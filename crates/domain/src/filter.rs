@@ -198,17 +198,6 @@ impl Filter {
         }
     }
 
-    /// The filter without the tests of one field that must hold in any case: `GET /rooms` ignores
-    /// `members`, as the caller is always asked for (rest.md §3.3). Tests inside `$or`, `$nor` and `$not` stay.
-    #[must_use]
-    pub fn without(self, name: &str) -> Self {
-        match self {
-            Self::All(parts) => Self::All(parts.into_iter().map(|part| part.without(name)).collect()),
-            Self::Field { path, .. } if path.as_str() == name => Self::always(),
-            other @ (Self::Any(_) | Self::NoneOf(_) | Self::Not(_) | Self::Field { .. }) => other,
-        }
-    }
-
     /// The filter with the tests of one field answered: every document holds this value there.
     #[must_use]
     pub fn settled(self, name: &str, value: &Value) -> Self {

@@ -21,10 +21,11 @@ impl Chat {
                 // What a filter means is decided here, so its rooms are sorted here as well.
                 let limit = query.limit.unwrap_or(usize::MAX);
                 let (mut total, mut best) = (0, Vec::new());
+                let mutes = view.mutes(&user).await?;
                 let mut own = OwnRooms::of(&user);
                 while let Some(some) = own.next(&mut view).await? {
                     let before = best.len();
-                    best.extend(some.into_iter().filter(|own| wanted(own, &query)));
+                    best.extend(some.into_iter().filter(|own| wanted(own, &mutes, &query)));
                     total += best.len() - before;
                     sort(&mut best, &query);
                     best.truncate(query.skip.saturating_add(limit));
@@ -85,12 +86,12 @@ impl RoomsQuery {
 
 const BY_DEFAULT: [(SortBy, bool); 1] = [(SortBy::LastMessage, true)];
 
-fn wanted(own: &OwnRoom, query: &RoomsQuery) -> bool {
+fn wanted(own: &OwnRoom, mutes: &[RoomId], query: &RoomsQuery) -> bool {
     let updated = query
         .updated_after_ms
         .is_none_or(|after| own.created_ms > after || own.last.is_some_and(|(said_ms, _)| said_ms > after));
     let pref = query.pref.as_ref().is_none_or(|filter| filter.matches(&|path| inside(&own.pref, path.as_str())));
-    let room = query.filter.as_ref().is_none_or(|filter| filter.matches(&|path| field(own, path.as_str())));
+    let room = query.filter.as_ref().is_none_or(|filter| filter.matches(&|path| field(own, mutes, path.as_str())));
     updated && pref && room
 }
 
@@ -101,7 +102,7 @@ fn inside(map: &serde_json::Map<String, Value>, path: &str) -> Option<Value> {
 }
 
 /// A room's fields in a filter, as `Filter::renamed` writes them.
-fn field(own: &OwnRoom, path: &str) -> Option<Value> {
+fn field(own: &OwnRoom, mutes: &[RoomId], path: &str) -> Option<Value> {
     let text = |text: &Option<String>| text.clone().map(Value::from);
     let room = &own.room;
     match path {
@@ -113,7 +114,16 @@ fn field(own: &OwnRoom, path: &str) -> Option<Value> {
         "$created_ms" => Some(own.created_ms.into()),
         "$tags" => Some(room.tags.clone().into()),
         "$unread" => Some(own.unread.into()),
-        _ => None,
+        "$muted" => Some(mutes.contains(&room.id).into()),
+        "$cover" => text(&room.cover),
+        "$status" => Some(i64::from(!room.frozen).into()),
+        "$opening" => Some(i64::from(!room.closed).into()),
+        "$webhook" => text(&room.webhook),
+        "$bot_mode" => Some(room.bot_mode.into()),
+        "$bot_state" => Some(room.bot_state.as_str().into()),
+        "$ext_params" => text(&room.ext_params),
+        "pref" => Some(own.pref.clone().into()),
+        other => inside(&own.pref, other.strip_prefix("pref.")?),
     }
 }
 

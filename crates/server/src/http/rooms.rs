@@ -1,5 +1,6 @@
 //! Rooms: making, listing, reading, changing, deleting. Their members are in `members.rs`.
 
+mod filter;
 mod find;
 
 use axum::extract::State;
@@ -70,7 +71,7 @@ pub fn routes() -> Vec<Route> {
             .param(Param::query("limit", Kind::Integer, "At most so many; default 0: all"))
             .param(Param::query("updatedAfter", Kind::TimeOrMs, "Only rooms made, or with a message written, after this"))
             .param(Param::query("pref", Kind::Text, "A filter over one's preferences for the room, as JSON"))
-            .param(Param::query("q", Kind::Text, "A filter over the room, in MongoDB's syntax, as JSON; `members` is ignored"))
+            .param(Param::query("q", Kind::Text, "A filter over the room, in MongoDB's syntax, as JSON; `members` is ignored, and fields it does not know are refused"))
             .param(Param::query("sortUnreadFirst", Kind::Integer, "Not 0: rooms with unread messages come first"))
             .answer(Shape::page("Rooms", Shape::of::<RoomView<'_>>()))
             .example(sample::page(&sample::room_shown()))
@@ -251,20 +252,6 @@ async fn list(State(edge): State<Edge>, Caller(caller): Caller, query: Query) ->
     Ok(Answer(Listing::of(page.total, data)).into_response())
 }
 
-/// What the fields of a room are called in filters.
-const FIELDS: [(&str, &str); 10] = [
-    ("_id", "id"),
-    ("id", "id"),
-    ("name", "name"),
-    ("description", "description"),
-    ("roomType", "kind"),
-    ("owner", "owner"),
-    ("createdTime", "created_ms"),
-    ("createdTimeMS", "created_ms"),
-    ("roomTags", "tags"),
-    ("unread", "unread"),
-];
-
 fn asked(query: &Query) -> Result<RoomsQuery, ApiError> {
     let limit = query.read::<u32>("limit")?.filter(|limit| *limit > 0);
     Ok(RoomsQuery {
@@ -273,8 +260,9 @@ fn asked(query: &Query) -> Result<RoomsQuery, ApiError> {
         limit: limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
         updated_after_ms: query.moment("updatedAfter")?,
         pref: filter(query, "pref")?,
-        // Whatever the client thinks he is called: these are the caller's rooms.
-        filter: filter(query, "q")?.map(|filter| filter.without("members").renamed(&FIELDS)),
+        filter: filter(query, "q")?
+            .map(|given| filter::understood(given).ok_or_else(|| rows::INVALID_QUERY_PARAMETER.with("q")))
+            .transpose()?,
         unread_first: limits::given::<i64>(query, "sortUnreadFirst")?.is_some_and(|flag| flag != 0),
     })
 }

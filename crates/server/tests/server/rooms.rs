@@ -109,6 +109,24 @@ each_store! {
         assert_eq!(ids(&format!("?q={q}&sort=lastMessage")).await, (2, "r1 r3".to_owned()));
         let q = segment(r#"{"roomTags":{"$in":["blue"]}}"#);
         assert_eq!(ids(&format!("?q={q}")).await, (1, "r2".to_owned()));
+        ann.posts("/me/mute/r2").await.expect_ok();
+        ann.updates("r1", json!({"opening": 0, "botMode": true, "extParams": "{}"})).await.expect_ok();
+        ann.post("/roomPrefs/r3", json!({"sticky": true})).await.expect_ok();
+        for (q, found) in [
+            (json!({"muted": true}), "r2"),
+            (json!({"opening": 0, "botMode": true, "extParams": "{}", "status": 1}), "r1"),
+            (json!({"pref.sticky": true}), "r3"),
+            (json!({"status": 0}), ""),
+            (json!({"owner._id": "ann", "createdTime": {"$gt": "2000-01-01"}, "botMode": {"$ne": true}}), "r3 r2"),
+            (json!({"createdTime": {"$lt": "2000-01-01T00:00:00Z"}}), ""),
+            (json!({"$or": [{"members": "bob"}, {"_id": "r3"}]}), "r3"),
+        ] {
+            let q = segment(&q.to_string());
+            assert_eq!(ids(&format!("?q={q}")).await.1, found, "{q}");
+        }
+        for unknown in [json!({"lastMessage.message": "x"}), json!({"$nor": [{"isMentioned": true}]}), json!({"nmae": "x"})] {
+            ann.get(&format!("/rooms?q={}", segment(&unknown.to_string()))).await.expect_error(400, "INVALID_QUERY");
+        }
         let last = bob.said("r2", "newest").await;
         ann.marks_read("r3", &newer).await.expect_ok();
         ann.marks_read("r2", &last).await.expect_ok();
