@@ -100,6 +100,22 @@ impl View {
         rows.into_iter().map(|mut row| row.room_id(0)).collect()
     }
 
+    /// Ids and nicknames of those who are in some rooms, at most `limit`; `plain`: those of ASCII alone are left out.
+    pub async fn names_in(
+        &mut self,
+        rooms: &[RoomId],
+        plain: bool,
+        limit: i64,
+    ) -> Result<Vec<(RoomId, UserId, Option<String>)>> {
+        let beyond = if plain { " AND octet_length(u.fold) <> length(u.fold)" } else { "" };
+        let text = format!(
+            "SELECT m.room, m.user_id, u.nickname FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
+             WHERE m.app = $1 AND m.room = ANY($2) AND m.member = 1{beyond} ORDER BY m.room, m.user_id LIMIT $3"
+        );
+        let rows = self.session.rows(&text, binds![self.app, rooms, limit]).await?;
+        rows.into_iter().map(|mut row| Ok((row.room_id(0)?, row.user(1)?, row.text_opt(2)?))).collect()
+    }
+
     /// The managers of a room among some users.
     pub async fn managers_among(&mut self, room: &RoomId, users: &[UserId]) -> Result<Vec<UserId>> {
         let text = "SELECT user_id FROM members WHERE app = $1 AND room = $2 AND user_id = ANY($3) AND member = 1

@@ -140,6 +140,15 @@ each_store! {
         assert_eq!(of("roomName", "DEN").await, "den");
         assert_eq!(of("roomMember", "bob").await, "den");
         assert_eq!(of("roomTags", "play").await, "hall");
+        house.platform().post("/admin/clients", json!({"_id": "jo", "nickname": "José Ñandú"})).await.expect_ok();
+        house.platform().post("/admin/clients", json!({"_id": "lu", "nickname": "Nandu Lu"})).await.expect_ok();
+        house.room("José").owner("ann").members(["jo"]).with("name", "José Ñandú").await;
+        house.room("lu").owner("ann").members(["lu"]).with("name", "Nandu Lu").await;
+        for kind in ["roomName", "roomMember"] {
+            for (keyword, found) in [("nan", "José lu"), ("ñan", "José lu"), ("JOSE", "José"), ("osé", "José"), ("lu", "lu")] {
+                assert_eq!(of(kind, keyword).await, found, "{kind} {keyword}");
+            }
+        }
         expect_documented(&ann.post("/search", json!({"type": ["messages"], "keyword": "hello", "room": "den", "limit": 20})).await, "search-message");
     }
 
