@@ -2,7 +2,7 @@
 
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::{Kind, Message, Reaction};
-use banter_domain::moderation::{Act, sees_hidden};
+use banter_domain::moderation::{Act, Actor, may_hear_room, sees_hidden};
 use banter_domain::record::{Action, Topic};
 use banter_store::{LockedRoom, MessageChange};
 use serde_json::{Map, Value};
@@ -83,8 +83,7 @@ impl Chat {
     /// [`Error::NoMessage`], refusals.
     pub async fn pin(&self, caller: &Caller, id: ObjectId, on: bool) -> Result<Message> {
         let mut open = self.begin(caller).await?;
-        let room = open.tx.room_of_message(id).await?.ok_or(Error::NoMessage)?;
-        let (mut room, _) = open.message_in(&room, id, Act::Pin).await?;
+        let (mut room, _) = open.message(id, Act::Pin).await?;
         if on {
             open.tx.set_pinned(&mut room, Some(id)).await?;
         } else if room.pinned == Some(id) {
@@ -97,8 +96,7 @@ impl Chat {
     /// [`Error::NoMessage`], refusals.
     pub async fn react(&self, caller: &Caller, id: ObjectId, reaction: &str, on: bool) -> Result<Message> {
         let mut open = self.begin(caller).await?;
-        let room = open.tx.room_of_message(id).await?.ok_or(Error::NoMessage)?;
-        let (room, found) = open.message_in(&room, id, Act::React).await?;
+        let (room, found) = open.message(id, Act::React).await?;
         let own = found.reactions.iter().filter(|one| one.user == caller.user()).count();
         if on && own >= MAX_REACTIONS {
             return Err(Error::TooMuch(format!("one reacts to a message in at most {MAX_REACTIONS} ways")));
@@ -135,6 +133,19 @@ impl Open<'_> {
         }
         let found = self.tx.message(&room, id).await?.ok_or(Error::NoMessage)?;
         Ok((room, found))
+    }
+
+    /// As [`Open::message_in`], by the message's id alone. Somebody who may not know of its room does not learn that
+    /// there is such a message.
+    pub(super) async fn message(&mut self, id: ObjectId, act: Act) -> Result<(LockedRoom, Message)> {
+        let room = self.tx.room_of_message(id).await?.ok_or(Error::NoMessage)?;
+        let found = self.message_in(&room, id, act).await;
+        if let (Err(Error::Denied(_)), Actor::User) = (&found, self.caller.actor())
+            && !may_hear_room(self.tx.standing(&room, &self.caller.user()).await?)
+        {
+            return Err(Error::NoMessage);
+        }
+        found
     }
 
     /// Locks a room, finds a message in it and judges an act on it. The room is judged before the

@@ -7,15 +7,14 @@ use banter_domain::moderation::Act;
 use banter_domain::record::{Action, Topic};
 use serde_json::json;
 
-use crate::{Caller, Chat, Error, Result};
+use crate::{Caller, Chat, Result};
 
 impl Chat {
     /// Takes a message out of the members' sight, or puts it back; twice is once. Errors:
-    /// [`Error::NoMessage`], refusals.
+    /// [`crate::Error::NoMessage`], refusals.
     pub async fn hide(&self, caller: &Caller, id: ObjectId, on: bool) -> Result<Message> {
         let mut open = self.begin(caller).await?;
-        let room = open.tx.room_of_message(id).await?.ok_or(Error::NoMessage)?;
-        let (room, found) = open.message_in(&room, id, Act::Hide).await?;
+        let (room, found) = open.message(id, Act::Hide).await?;
         if !open.tx.set_hidden(&room, id, on, open.now_ms).await? {
             open.done().await?;
             return Ok(found);
@@ -29,7 +28,7 @@ impl Chat {
     }
 
     /// The same with everything somebody has written in a room so far. Returns how many messages changed.
-    /// Errors: [`Error::NoRoom`], refusals.
+    /// Errors: [`crate::Error::NoRoom`], refusals.
     pub async fn hide_by_sender(&self, caller: &Caller, room: &RoomId, sender: &UserId, on: bool) -> Result<i64> {
         let mut open = self.begin(caller).await?;
         let room = open.lock_room(room).await?;

@@ -198,6 +198,26 @@ each_store! {
         house.user("eve").await.reacts(&id, "x").await.expect_some_refusal();
     }
 
+    async fn an_outsider_learns_of_no_message_by_its_id(house: House) {
+        let [ann, bob] = den(&house).await;
+        let id = bob.said("den", "hello").await;
+        house.room("den2").owner("ann").members(["cid"]).await;
+        let [eve, cid, dan] = house.users(["eve", "cid", "dan"]).await;
+        ann.bans("den", "dan").await.expect_ok();
+        let nowhere = "0123456789abcdef01234567";
+        for outsider in [&eve, &cid, &dan] {
+            for of in [id.as_str(), nowhere] {
+                for answer in [
+                    outsider.reacts(of, "x").await, outsider.unreacts(of, "x").await, outsider.pins(of).await, outsider.unpins(of).await,
+                    outsider.posts(&format!("/messages/{of}/hidden")).await, outsider.delete(&format!("/messages/{of}/hidden")).await,
+                ] {
+                    answer.expect_error_saying(404, "Message not found", "MESSAGE_NOT_FOUND", "The specified message does not exist in this room");
+                }
+            }
+        }
+        bob.pins(&id).await.expect_error(403, "INSUFFICIENT_PERMISSION");
+    }
+
     async fn pages_begin_with_their_anchor(house: House) {
         let [_, bob] = den(&house).await;
         house.platform().post("/admin/clients", json!({"_id": "bob", "description": "likes ladders"})).await.expect_ok();
