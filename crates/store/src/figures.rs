@@ -82,19 +82,23 @@ impl View {
         self.session.rows(text, binds![self.app]).await?.first().map_or(Ok(0), |row| row.int(0))
     }
 
-    /// The median time that blocks lifted in a span had held, milliseconds.
+    /// The median time that blocks lifted in a span had held, milliseconds: of an even number the mean of the middle two.
     pub async fn median_held(&mut self, span: Span) -> Result<Option<i64>> {
-        let text = "SELECT held_ms FROM audit WHERE app = $1 AND action = 'unblock' AND id >= $2 AND id < $3
-                AND held_ms IS NOT NULL
-            ORDER BY held_ms LIMIT 1 OFFSET (SELECT (count(*) - 1) / 2 FROM audit WHERE app = $1
-                AND action = 'unblock' AND id >= $2 AND id < $3 AND held_ms IS NOT NULL AND 1 = 1)";
+        let of = "FROM audit WHERE app = $1 AND action = 'unblock' AND id >= $2 AND id < $3 AND held_ms IS NOT NULL";
         let (from, to) = span.ids();
-        let some = "SELECT 1 FROM audit WHERE app = $1 AND action = 'unblock' AND id >= $2 AND id < $3
-            AND held_ms IS NOT NULL LIMIT 1";
-        if self.session.rows(some, binds![self.app, from, to]).await?.is_empty() {
+        let rows = self.session.rows(&format!("SELECT count(*) {of}"), binds![self.app, from, to]).await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        if count == 0 {
             return Ok(None);
         }
-        self.session.rows(text, binds![self.app, from, to]).await?.first().map(|row| row.int(0)).transpose()
+        let text = format!("SELECT held_ms {of} ORDER BY held_ms LIMIT $4 OFFSET $5");
+        let values = binds![self.app, from, to, 2 - count % 2, (count - 1) / 2];
+        let middle: Vec<i64> =
+            self.session.rows(&text, values).await?.into_iter().map(|row| row.int(0)).collect::<Result<_>>()?;
+        Ok(match middle.as_slice() {
+            [one, other] => Some(one.midpoint(*other)),
+            one => one.first().copied(),
+        })
     }
 
     /// Users blocked by at least `least` others, most first, at most `limit`.

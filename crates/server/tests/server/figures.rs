@@ -173,4 +173,13 @@ each_store! {
         }
         ann.get("/admin/moderation/stats").await.expect_some_refusal();
     }
+
+    async fn the_median_of_two_is_their_mean(house: House) {
+        let [ann, _, _] = house.users(["ann", "bob", "cid"]).await;
+        let blocked = [ann.blocks("bob").await.expect_ok(), ann.blocks("cid").await.expect_ok()];
+        let lifted = [ann.unblocks("bob").await.expect_ok(), ann.unblocks("cid").await.expect_ok()];
+        let [one, other] = [0, 1].map(|at| expect_time(&lifted[at]["updatedAt"]) - expect_time(&blocked[at]["updatedAt"]));
+        let stats = house.platform().get("/admin/moderation/stats").await.expect_ok();
+        assert_eq!(stats["medianUnblockMS"], (one + other) / 2, "of {one} and {other}: {stats}");
+    }
 }
