@@ -107,6 +107,9 @@ impl View {
         plain: bool,
         limit: i64,
     ) -> Result<Vec<(RoomId, UserId, Option<String>)>> {
+        if rooms.is_empty() {
+            return Ok(Vec::new());
+        }
         let beyond = if plain { " AND octet_length(u.fold) <> length(u.fold)" } else { "" };
         let text = format!(
             "SELECT m.room, m.user_id, u.nickname FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
@@ -251,8 +254,7 @@ impl Tx {
 
     /// Writes a member's properties. False: he is not in the room himself.
     pub async fn set_properties(&mut self, room: &LockedRoom, id: &UserId, all: &Map<String, Json>) -> Result<bool> {
-        let text =
-            "UPDATE members SET properties = $4 WHERE app = $1 AND room = $2 AND user_id = $3 AND member = 1";
+        let text = "UPDATE members SET properties = $4 WHERE app = $1 AND room = $2 AND user_id = $3 AND member = 1";
         Ok(self.view.session.run(text, binds![self.view.app, &room.room.id, id, map_text(all)]).await? > 0)
     }
 

@@ -389,7 +389,10 @@ mod tests {
         let read = |text: &str| asked(&Query::parse(text).unwrap());
         let next = cursor::written(b"5f890cf37d980e06f6aaf349");
         let query = read(&format!("actor=aaa&action=ban&limit=5&cursor={next}")).unwrap();
-        assert_eq!((query.action, query.limit, query.after), (Some(Action::Ban), 5, ObjectId::parse("5f890cf37d980e06f6aaf349")));
+        assert_eq!(
+            (query.action, query.limit, query.after),
+            (Some(Action::Ban), 5, ObjectId::parse("5f890cf37d980e06f6aaf349"))
+        );
         for bad in ["action=dance", "cursor=5f89", "cursor=5f890cf37d980e06f6aaf349", "limit=0", "from=soon"] {
             assert_eq!(read(bad).unwrap_err().row(Act::Operate).code, "INVALID_QUERY", "{bad}");
         }

@@ -271,7 +271,7 @@ each_store! {
         for (who, whom) in [(&ann, "bob"), (&ann, "dan"), (&dan, "dan"), (&ann, "eve"), (&house.platform(), "bob")] {
             who.sets("den", whom, "score", 2).await.expect_error(404, "MEMBER_NOT_FOUND");
         }
-        ann.brings("den", ["bob"]).await.expect_ok();
+        ann.invites("den", ["bob"]).await.expect_ok();
         assert_eq!(property(&ann, "bob").await.get("score"), None, "what was left behind is gone");
     }
 
