@@ -29,7 +29,8 @@ const FIELDS: [(&str, &str); 13] = [
 ];
 
 /// Our own fields that are the same for everybody on the list.
-const SETTLED: [&str; 2] = ["appID", "clientType"];
+const APP: &str = "appID";
+const TYPE: &str = "clientType";
 
 /// The operators this endpoint documents (rest.md 2.3).
 const OPERATORS: [&str; 12] =
@@ -41,10 +42,9 @@ pub(super) fn read(text: &str, app: &AppId) -> Result<Filter, ApiError> {
     if !is_documented(&filter) {
         return Err(rows::INVALID_FILTER.into());
     }
+    let filter = Filter::parse(&filter).map_err(|_| rows::INVALID_FILTER)?.settled(APP, &json!(app.as_str()));
     // User groups are not on the list.
-    let values = [json!(app.as_str()), json!(client_type(UserKind::Person))];
-    let filter = Filter::parse(&filter).map_err(|_| rows::INVALID_FILTER)?;
-    Ok(SETTLED.iter().zip(&values).fold(filter, |filter, (name, value)| filter.settled(name, value)).renamed(&FIELDS))
+    Ok(filter.settled(TYPE, &json!(client_type(UserKind::Person))).renamed(&FIELDS))
 }
 
 /// Does it use nothing but documented operators, on fields that are shown?
@@ -61,7 +61,7 @@ fn is_documented(filter: &Value) -> bool {
 /// None of ours holds an object, so a path into one leads nowhere.
 fn is_shown(field: &str) -> bool {
     let ours = field.split('.').next().is_some_and(is_ours);
-    !ours || SETTLED.contains(&field) || FIELDS.iter().any(|(name, _)| *name == field)
+    !ours || [APP, TYPE].contains(&field) || FIELDS.iter().any(|(name, _)| *name == field)
 }
 
 #[cfg(test)]
