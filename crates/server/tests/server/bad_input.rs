@@ -108,6 +108,25 @@ each_store! {
         expect_same(&before, &sight(&house.platform(), &["den"], &["hello"]).await);
     }
 
+    async fn a_form_of_countless_fields_is_refused_at_once(house: House) {
+        den(&house).await;
+        let key_alone = house.nobody().with_header("im-client-key", &house.keys().client);
+        let form = |many: usize| (0..many).map(|n| format!("f{n}=x")).collect::<Vec<_>>().join("&").into_bytes();
+        let countless = async |caller: &Caller, path: &str| {
+            let answer = send_raw(caller, "POST", path, Some("application/x-www-form-urlencoded"), form(70_000)).await;
+            answer.expect_error(400, "INVALID_BODY");
+        };
+        let all = async {
+            for path in ["/badges", "/auths/sign/v2"] {
+                countless(&key_alone, path).await;
+            }
+            countless(&house.platform(), "/admin/clients").await;
+        };
+        tokio::time::timeout(Duration::from_secs(5), all).await.expect("nobody waits for it");
+        let answer = send_raw(&key_alone, "POST", "/badges", Some("application/x-www-form-urlencoded"), form(2_000)).await;
+        answer.expect_error(400, "MISSING_PARAMETER");
+    }
+
     async fn a_field_of_the_wrong_type_is_refused(house: House) {
         let [ann, _] = den(&house).await;
         let platform = house.platform();

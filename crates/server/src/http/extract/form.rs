@@ -3,10 +3,15 @@
 //! A form knows only texts; a field that must be a number or a flag is read from its text, and a
 //! field that must be a list takes one text or several.
 
+use std::collections::BTreeMap;
+
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 
 type Error = serde::de::value::Error;
+
+/// Fields of one body: a list of a thousand, and what stands beside it.
+const FIELDS: usize = 2_000;
 
 /// Splits and decodes. `None`: an escape that is none, bytes that are no UTF-8, or NUL.
 pub(super) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
@@ -31,18 +36,18 @@ pub(super) fn unnumbered(name: &str) -> &str {
 
 /// Reads a form as `T`. `None` in the error's place: it is no form at all.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Option<String>> {
-    let mut fields: Vec<(String, Field)> = Vec::new();
+    if text.split('&').filter(|pair| !pair.is_empty()).nth(FIELDS).is_some() {
+        return Err(Some(format!("a form has at most {FIELDS} fields")));
+    }
+    let mut fields: BTreeMap<String, Field> = BTreeMap::new();
     for (name, value) in pairs(text).ok_or(None)? {
-        let name = unnumbered(&name).to_owned();
-        match fields.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, field)) => field.0.push(value),
-            None => fields.push((name, Field(vec![value]))),
-        }
+        fields.entry(unnumbered(&name).to_owned()).or_default().0.push(value);
     }
     T::deserialize(MapDeserializer::<_, Error>::new(fields.into_iter())).map_err(|error| Some(error.to_string()))
 }
 
-/// The values of one field; never empty.
+/// The values of one field; never empty once it is read.
+#[derive(Default)]
 struct Field(Vec<String>);
 
 impl Field {
@@ -127,5 +132,17 @@ mod tests {
         assert!(read::<Given>("name=a&name=b").is_err());
         assert!(read::<Given>("name=a&flag=perhaps").is_err());
         assert_eq!(read::<Value>("a=%f"), Err(None));
+    }
+
+    #[test]
+    fn a_form_has_only_so_many_fields() {
+        let numbered = |many: usize| (0..many).map(|n| format!("f{n}=x")).collect::<Vec<_>>().join("&");
+        let repeated = |many: usize| vec!["a=x"; many].join("&&");
+        for body in [numbered(FIELDS), repeated(FIELDS)] {
+            assert!(read::<Value>(&body).is_ok());
+        }
+        for body in [numbered(FIELDS + 1), repeated(FIELDS + 1)] {
+            assert!(read::<Value>(&body).is_err());
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What a message's body says, read field by field: only what is documented gets through, each
 //! field in its type, because a client dies of a field it cannot cast.
 
+use std::collections::HashSet;
+
 use banter_chat::Words;
 use banter_domain::id::{ObjectId, UserId};
 use banter_domain::message::Kind;
@@ -164,11 +166,12 @@ fn mentioned(given: Value) -> Result<Vec<UserId>, ApiError> {
     if ids.len() > limits::MENTIONS {
         return Err(MALFORMED);
     }
+    let mut seen = HashSet::new();
     let mut users = Vec::with_capacity(ids.len());
     for id in ids {
         let user = UserId::parse(id).map_err(|_| MALFORMED)?;
         // Naming somebody twice is naming him.
-        if !users.contains(&user) {
+        if seen.insert(user.clone()) {
             users.push(user);
         }
     }
