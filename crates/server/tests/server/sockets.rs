@@ -77,6 +77,44 @@ each_store! {
         assert_eq!(messages(&socket.heard_until_now(&house, &ann).await), [""; 0]);
     }
 
+    async fn what_is_said_must_be_sound_as_over_rest(house: House) {
+        let [ann, ..] = den(&house).await;
+        let Some(socket) = house.listens(&ann).await else { return };
+        let deep = |depth: usize| (1..depth).fold(json!([]), |inner, _| json!([inner]));
+        for (body, sound) in [
+            (json!({ "messageType": "text", "message": "a\0b" }), false),
+            (json!({ "messageType": "image", "message": "", "originalUrl": "a\0b" }), false),
+            (json!({ "messageType": "custom", "message": "x", "extra": { "a\0": 1 } }), false),
+            (json!({ "messageType": "custom", "message": "x", "extra": { "a": ["\0"] } }), false),
+            (json!({ "messageType": "custom", "message": deep(100) }), false),
+            (json!({ "messageType": "custom", "message": deep(64) }), false),
+            (json!({ "messageType": "custom", "message": deep(63) }), true),
+            (json!({ "messageType": "text", "message": r"a\u0000b" }), true),
+        ] {
+            let over_rest = ann.sends("den", body.clone()).await.body();
+            let mut said = body.clone();
+            said["room"] = json!("den");
+            let over_socket = socket.asks("chat message", json!([said])).await;
+            assert_eq!(over_socket["RC"] == 0, sound, "{body}: {over_socket}");
+            if !sound {
+                assert_eq!(over_socket["error"]["code"], "INVALID_BODY", "{body}: {over_socket}");
+                assert_eq!(over_socket, over_rest, "{body}");
+            }
+        }
+        let stranger = house.socket(json!({ "transports": WEB })).await.unwrap();
+        for (event, arguments) in [
+            ("typing", json!([{ "room": "den", "message": "a\0b" }])),
+            ("typing", json!(["den", "a\0b"])),
+            ("conf", json!([{ "encoding": "a\0b" }])),
+            ("auth2", json!([ann.token(), { "device": "a\0b" }])),
+        ] {
+            let socket = if event == "auth2" { &stranger } else { &socket };
+            let refused = socket.asks(event, arguments.clone()).await;
+            assert_eq!(refused["error"]["code"], "INVALID_BODY", "{event} {arguments}: {refused}");
+        }
+        assert_eq!(house.said("den").await.len(), 4, "those that were sound, each way");
+    }
+
     async fn open_sockets_are_counted_for_their_app(house: House) {
         let [ann, bob, _] = den(&house).await;
         let count = async || house.platform().get("/admin/connection-count").await.expect_ok()["count"].clone();

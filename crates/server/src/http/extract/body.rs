@@ -55,10 +55,8 @@ impl FromRequest<Edge> for AnyBody {
                 None | Some("" | "application/json" | "text/json"),
                 json @ ([b'[' | b'"', ..] | [b't' | b'f' | b'n', ..]),
             )
-            | (None | Some("" | "application/json" | "text/json"), json @ [b'0'..=b'9' | b'-', ..])
-                if !is_deep(json) && !has_nul(json) =>
-            {
-                serde_json::from_slice(json).map(Self).map_err(|_| rows::INVALID_BODY.into())
+            | (None | Some("" | "application/json" | "text/json"), json @ [b'0'..=b'9' | b'-', ..]) => {
+                serde_json::from_str(sound(json)?).map(Self).map_err(|_| rows::INVALID_BODY.into())
             }
             (media, _) => parse::<serde_json::Map<String, Value>>(media, &bytes).map(|map| Self(Value::Object(map))),
         }
@@ -86,12 +84,16 @@ fn parse<T: DeserializeOwned>(media: Option<&str>, bytes: &[u8]) -> Result<T, Ap
             let text = std::str::from_utf8(bytes).map_err(|_| rows::INVALID_BODY)?;
             form::read(text).map_err(|why| why.map_or(ApiError::Row(rows::INVALID_BODY), wrong))
         }
-        None | Some("" | "application/json" | "text/json") => parse_json(bytes),
-        Some(other) if other.starts_with("application/") && other.ends_with("+json") => parse_json(bytes),
+        None | Some("") => parse_json(bytes),
+        Some(media) if is_json(media) => parse_json(bytes),
         // Some clients name a type and send nothing.
         Some(_) if bytes.is_empty() => parse_json(bytes),
         Some(_) => Err(rows::UNSUPPORTED_MEDIA_TYPE.into()),
     }
+}
+
+fn is_json(media: &str) -> bool {
+    matches!(media, "application/json" | "text/json") || media.starts_with("application/") && media.ends_with("+json")
 }
 
 /// An object in JSON; nothing at all is an empty one. Refused as [`Body`] is.
@@ -99,21 +101,33 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiErro
     let bytes = match bytes.trim_ascii() {
         b"" => b"{}",
         // Without this a struct would also be read from an array of its fields.
-        [b'{', ..] if !is_deep(bytes) && !has_nul(bytes) => bytes,
+        json @ [b'{', ..] => json,
         _ => return Err(rows::INVALID_BODY.into()),
     };
-    // Checked here, because in fields that are skipped nobody looks: that all is UTF-8, and that no
-    // escape stands for half a character.
-    let text = std::str::from_utf8(bytes).map_err(|_| rows::INVALID_BODY)?;
-    if ["\\ud", "\\uD"].iter().any(|surrogate| text.contains(surrogate)) {
-        serde_json::from_str::<Value>(text).map_err(|_| rows::INVALID_BODY)?;
-    }
-    serde_json::from_str(text)
+    serde_json::from_str(sound(bytes)?)
         .map_err(|error| if error.is_data() { wrong(error.to_string()) } else { ApiError::Row(rows::INVALID_BODY) })
 }
 
-/// 400 that says what was wrong, in serde's words; they quote the caller's own input, so they are
-/// cut short.
+/// JSON as text, once it is known that it may be stored: not too deep, without NUL, in UTF-8, and no escape stands for
+/// half a character. Whoever reads it does not look into what he skips. Errors: 400 `INVALID_BODY`.
+fn sound(json: &[u8]) -> Result<&str, ApiError> {
+    if is_deep(json) || has_nul(json) {
+        return Err(rows::INVALID_BODY.into());
+    }
+    let text = std::str::from_utf8(json).map_err(|_| rows::INVALID_BODY)?;
+    if ["\\ud", "\\uD"].iter().any(|surrogate| text.contains(surrogate)) {
+        serde_json::from_str::<Value>(text).map_err(|_| rows::INVALID_BODY)?;
+    }
+    Ok(text)
+}
+
+/// The same of JSON that did not come as a body and is read already. Errors: 400 `INVALID_BODY`.
+pub(crate) fn expect_sound(value: &Value) -> Result<(), ApiError> {
+    let json = serde_json::to_vec(value).map_err(|error| ApiError::Fault(error.to_string()))?;
+    sound(&json).map(drop)
+}
+
+/// 400 that says what was wrong. The caller's own input may be quoted in it, so it is cut short.
 fn wrong(why: String) -> ApiError {
     rows::INVALID_FIELD.with(why.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
 }

@@ -188,7 +188,8 @@ fn file_name(extra: &Value) -> Option<String> {
         }
         extra => extra,
     };
-    extra.get("fileName").and_then(Value::as_str).map(str::to_owned)
+    // A text of JSON may hold what is not looked for in texts.
+    extra.get("fileName").and_then(Value::as_str).filter(|name| !name.contains('\0')).map(str::to_owned)
 }
 
 /// An object, or a JSON text of one as mobile clients send it. It comes back as it came.

@@ -24,6 +24,7 @@ use super::registry::{Identity, SocketId};
 use super::{Sockets, locked};
 use crate::errors::{ApiError, rows};
 use crate::http::Edge;
+use crate::http::extract::expect_sound;
 use crate::http::messages;
 use crate::http::view::message::MessageView;
 use crate::http::view::user::FullUser;
@@ -36,7 +37,7 @@ const TYPING_EVERY: Duration = Duration::from_secs(1);
 const TYPED_ROOMS: usize = 64;
 
 /// The arguments of an event, however many there are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Arguments(Vec<Value>);
 
 impl<'de> Deserialize<'de> for Arguments {
@@ -62,10 +63,16 @@ impl<'de> Deserialize<'de> for Arguments {
     }
 }
 
+/// What is said must be sound, as a body must. Errors: 400 `INVALID_BODY`.
+fn sound(arguments: &[Value]) -> Result<(), ApiError> {
+    arguments.iter().try_for_each(expect_sound)
+}
+
 /// Something a client said.
 struct Said {
     event: String,
-    arguments: Vec<Value>,
+    /// `None`: they cannot be read.
+    arguments: Option<Vec<Value>>,
     ack: AckSender,
 }
 
@@ -124,7 +131,7 @@ fn opened(socket: &SocketRef, edge: &Weak<crate::http::Parts>, sockets: &Weak<So
     socket.on_fallback(move |Event(event): Event, arguments: TryData<Arguments>, ack: AckSender| {
         // Called in the order in which things were said; what takes time is done elsewhere.
         if let Some(talk) = listening.upgrade() {
-            Talk::hear(&talk, Said { event, arguments: arguments.0.unwrap_or_default().0, ack });
+            Talk::hear(&talk, Said { event, arguments: arguments.0.ok().map(|all| all.0), ack });
         }
         std::future::ready(())
     });
@@ -186,8 +193,16 @@ impl Talk {
     }
 
     async fn understand(&self, Said { event, arguments, ack }: Said) {
+        let Some(arguments) = arguments else {
+            // As over REST, who asks is found out first.
+            let error = self.caller().err().unwrap_or(rows::INVALID_BODY.into());
+            return self.refuse(ack, &error, Act::Look).await;
+        };
         match Word::of(&event) {
-            Some(Word::Conf) => self.conf(&arguments, ack),
+            Some(Word::Conf) => match sound(&arguments) {
+                Ok(()) => self.conf(&arguments, ack),
+                Err(error) => self.refuse(ack, &error, Act::Look).await,
+            },
             Some(Word::Enter | Word::EnterAsBefore) => match self.enter(&arguments).await {
                 Ok(shown) => self.answer(ack, &shown),
                 Err(error) => self.refuse(ack, &error, Act::MindOwn).await,
@@ -266,6 +281,7 @@ impl Talk {
     async fn enter(&self, arguments: &[Value]) -> Result<Value, ApiError> {
         let (now, peer) = ((self.edge.senses.elapsed)(), self.address);
         self.edge.limits.may_try(peer, now)?;
+        sound(arguments)?;
         self.sockets.registry().forget(self.id, now);
         let entered = self.prove(arguments).await;
         if entered.as_ref().is_err_and(|error| error.row(Act::MindOwn).status < 500) {
@@ -339,6 +355,7 @@ impl Talk {
     /// `chat message`: as `POST /rooms/{id}/message`; the room stands in the message.
     async fn message(&self, arguments: Vec<Value>) -> Result<Value, ApiError> {
         let caller = self.caller()?;
+        sound(&arguments)?;
         let Some(Value::Object(mut fields)) = arguments.into_iter().next() else {
             return Err(rows::INVALID_MESSAGE_FORMAT.into());
         };
@@ -353,6 +370,7 @@ impl Talk {
     /// `typing`: a room, or a room and a text, or an object of both.
     async fn typing(&self, arguments: Vec<Value>) -> Result<(), ApiError> {
         let caller = self.caller()?;
+        sound(&arguments)?;
         let mut arguments = arguments.into_iter();
         let (room, text) = match (arguments.next(), arguments.next()) {
             (Some(Value::String(room)), text) => (room, text),
