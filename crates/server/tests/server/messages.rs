@@ -53,6 +53,37 @@ each_store! {
         }
     }
 
+    async fn each_type_carries_what_it_is_drawn_from(house: House) {
+        let [_, bob] = den(&house).await;
+        let platform = house.platform();
+        for kind in ["image", "mixed", "sticker", "video", "audio", "file", "location", "template", "flex", "line", "payment"] {
+            let bare = json!({"messageType": kind, "message": "x", "images": [], "latitude": 1});
+            let refused = bob.sends("den", bare.clone()).await;
+            refused.expect_error_saying(400, "Invalid parameters", "INVALID_MESSAGE_FORMAT", "Message content or type is invalid");
+            let with = |more: Value| {
+                let mut all = bare.clone();
+                all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+                all
+            };
+            platform.post("/messages", with(json!({"room": "den", "sender": "bob"}))).await.expect_error(400, "INVALID_MESSAGE_FORMAT");
+            platform.post("/messages/batch", with(json!({"sender": "bob", "paras": [{"room": "den"}]}))).await.expect_error(400, "INVALID_MESSAGE_FORMAT");
+        }
+        // As the clients send them.
+        for body in [
+            json!({"messageType": "image", "images": [{"originalUrl": "u", "thumbnailUrl": "t", "width": 1, "height": 1}]}),
+            json!({"messageType": "image", "originalUrl": "u", "thumbnailUrl": "t", "width": 1, "height": 1}),
+            json!({"messageType": "file", "originalUrl": "u", "extra": "{\"fileName\":\"a.txt\"}"}),
+            json!({"messageType": "audio", "originalUrl": "u", "duration": 2, "extra": {"mimeType": "audio/mp4"}}),
+            json!({"messageType": "sticker", "sticker": "FunFunFamily-3"}),
+            json!({"messageType": "location", "message": "Taipei", "latitude": 25.03, "longitude": 121.56}),
+        ] {
+            bob.sends("den", body).await.expect_ok();
+        }
+        let picture = bob.sends("den", json!({"messageType": "image", "originalUrl": "u"})).await.expect_ok();
+        let edited = bob.edits("den", picture["_id"].as_str().unwrap(), "words for it").await.expect_ok();
+        assert_eq!((&edited["messageType"], &edited["message"]), (&json!("image"), &json!("words for it")));
+    }
+
     async fn those_who_speak_at_once_are_judged_one_by_one(house: House) {
         house.room("den").owner("ann").members(["bob", "mia", "max"]).await;
         let [ann, bob, mia, max, out] = house.users(["ann", "bob", "mia", "max", "out"]).await;

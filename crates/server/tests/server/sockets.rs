@@ -115,6 +115,15 @@ each_store! {
         assert_eq!(house.said("den").await.len(), 4, "those that were sound, each way");
     }
 
+    async fn what_a_type_must_carry_it_must_carry_over_a_socket_too(house: House) {
+        let [ann, ..] = den(&house).await;
+        let Some(socket) = house.listens(&ann).await else { return };
+        let refused = socket.asks("chat message", json!([{ "room": "den", "messageType": "sticker", "message": "" }])).await;
+        assert_eq!((&refused["RC"], &refused["error"]["code"]), (&json!(400), &json!("INVALID_MESSAGE_FORMAT")), "{refused}");
+        let said = socket.asks("chat message", json!([{ "room": "den", "messageType": "sticker", "sticker": "FunFunFamily-1" }])).await;
+        assert_eq!(said["result"]["sticker"], "FunFunFamily-1", "{said}");
+    }
+
     async fn open_sockets_are_counted_for_their_app(house: House) {
         let [ann, bob, _] = den(&house).await;
         let count = async || house.platform().get("/admin/connection-count").await.expect_ok()["count"].clone();

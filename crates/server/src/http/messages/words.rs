@@ -19,9 +19,6 @@ const MALFORMED: ApiError = ApiError::Row(rows::INVALID_MESSAGE_FORMAT);
 /// Types that clients draw from fields only the server fills in, or never store.
 const SERVERS_OWN: [&str; 4] = ["cancelInvitations", "deleteMembers", "ai_streaming", "typing"];
 
-/// Types that clients cannot draw without `extra`.
-const NEEDS_EXTRA: [&str; 2] = ["payment", "payment-select"];
-
 /// The fields every kind of sending takes.
 pub(super) fn shape(name: &'static str) -> Shape {
     Shape::object(name)
@@ -69,12 +66,31 @@ pub(super) fn new(mut fields: Map<String, Value>) -> Result<Words, ApiError> {
         (None, Some(_)) => Value::from(""),
     };
     let rest = rest(fields)?;
-    if kind.as_deref().is_some_and(|kind| NEEDS_EXTRA.contains(&kind))
-        && !rest.body.get("extra").is_some_and(Value::is_object)
-    {
+    if kind.as_deref().is_some_and(|kind| !carries(kind, &text, &rest.body)) {
         return Err(MALFORMED);
     }
     Ok(Words { kind, text, ..rest })
+}
+
+/// Does a message carry what its type is drawn from? As little as each client sends: sizes, lengths and thumbnails may be
+/// missing.
+fn carries(kind: &str, text: &Value, body: &Map<String, Value>) -> bool {
+    let has = |name: &str| body.get(name).is_some_and(|value| value.as_str() != Some(""));
+    let pictures = || body.get("images").and_then(Value::as_array).is_some_and(|images| !images.is_empty());
+    match kind {
+        "announcement" | "encrypted" => text.as_str() != Some(""),
+        "image" => pictures() || has("originalUrl") || has("thumbnailUrl"),
+        "mixed" => pictures(),
+        "sticker" => has("sticker"),
+        "video" | "audio" => has("originalUrl"),
+        "file" => has("originalUrl") || has("url"),
+        "location" => has("latitude") && has("longitude"),
+        "template" | "flex" => has("template") || has("contents"),
+        "line" => has("extra"),
+        // Clients read it as an object and die of anything else.
+        "payment" | "payment-select" => body.get("extra").is_some_and(Value::is_object),
+        _ => true,
+    }
 }
 
 /// New words for a message that is there. Its type stays, so they are text: nobody knows here
@@ -269,9 +285,70 @@ mod tests {
             assert_eq!(words.body.get("extra"), Some(&extra));
         }
         for extra in [json!("no json"), json!([1]), json!(1), json!("[1]")] {
-            assert!(reads(json!({"messageType": "file", "extra": extra})).is_none(), "{extra}");
+            assert!(reads(json!({"messageType": "file", "originalUrl": "u", "extra": extra})).is_none(), "{extra}");
         }
-        assert!(reads(json!({"messageType": "payment"})).is_none());
+    }
+
+    #[test]
+    fn the_name_of_a_file_holds_no_nul() {
+        let named = |extra: Value| {
+            let words = reads(json!({"messageType": "file", "originalUrl": "u", "extra": extra})).unwrap();
+            words.body.get("file_name").cloned()
+        };
+        assert_eq!(named(json!(r#"{"fileName": "a.txt"}"#)), Some(json!("a.txt")));
+        assert_eq!(named(json!(r#"{"fileName": "a\u0000.txt"}"#)), None);
+    }
+
+    #[test]
+    fn each_type_carries_what_it_is_drawn_from() {
+        for (kind, enough) in [
+            ("announcement", vec![json!({"message": "Closed today"})]),
+            ("encrypted", vec![json!({"message": "U2FsdGVk"})]),
+            (
+                "image",
+                vec![
+                    json!({"images": [{"originalUrl": "u"}]}),
+                    json!({"originalUrl": "u"}),
+                    json!({"thumbnailUrl": "u"}),
+                ],
+            ),
+            ("mixed", vec![json!({"message": "look", "images": [{"originalUrl": "u"}]})]),
+            ("sticker", vec![json!({"sticker": "FunFunFamily-3"})]),
+            ("video", vec![json!({"originalUrl": "u"})]),
+            ("audio", vec![json!({"originalUrl": "u", "duration": 1.5})]),
+            ("file", vec![json!({"originalUrl": "u"}), json!({"url": "u"})]),
+            (
+                "location",
+                vec![
+                    json!({"message": "Taipei", "latitude": 25.03, "longitude": 121.56}),
+                    json!({"latitude": 0, "longitude": 0}),
+                ],
+            ),
+            ("template", vec![json!({"template": {"type": "confirm"}}), json!({"template": "{}"})]),
+            ("flex", vec![json!({"contents": {"type": "bubble"}}), json!({"contents": "{}"})]),
+            ("line", vec![json!({"extra": {"type": "sticker"}})]),
+            ("payment", vec![json!({"extra": {"id": "1"}})]),
+            ("payment-select", vec![json!({"extra": {"id": "1"}})]),
+        ] {
+            let typed = |mut body: Value| {
+                body["messageType"] = json!(kind);
+                reads(body)
+            };
+            for body in enough {
+                assert!(typed(body.clone()).is_some(), "{kind} {body}");
+            }
+            for body in [
+                json!({}),
+                json!({"message": "", "images": [], "originalUrl": "", "url": "", "sticker": "", "latitude": 1, "extra": ""}),
+            ] {
+                assert!(typed(body.clone()).is_none(), "{kind} {body}");
+            }
+            // An edit keeps what the message carries.
+            assert!(edits(json!({"messageType": kind, "message": "new words"})).is_some());
+        }
+        for kind in ["custom", "waitingCall", "missingCall", "endCall"] {
+            assert!(reads(json!({"messageType": kind})).is_some(), "{kind}");
+        }
     }
 
     #[test]
