@@ -47,6 +47,12 @@ impl Chat {
         Ok(())
     }
 
+    /// A text as it is stored: its sensitive words masked.
+    pub async fn masked(&self, caller: &Caller, text: &str) -> Result<String> {
+        let words = self.begin(caller).await?.words().await?;
+        Ok(words.mask(text).into_owned())
+    }
+
     fn forget_words(&self, app: i64) {
         self.words.write().unwrap_or_else(PoisonError::into_inner).remove(&app);
     }

@@ -35,7 +35,7 @@ pub fn routes() -> Vec<Route> {
             .required("expirationDate", Kind::Time, "When it runs out")
             .required("id", Kind::Id, "Whose")
             .required("exp", Kind::Integer, "When it runs out, seconds since the epoch")
-            .field("nickname", Kind::Text, "As given")
+            .field("nickname", Kind::Text, "As given, sensitive words masked")
             .field("avatarUrl", Kind::Text, "As given")
     };
     let sign = |route: Route| {
@@ -87,11 +87,15 @@ async fn signed(
         None => return Err(rows::SANDBOX_OFF.into()),
     };
     let id = UserId::parse(given.id.ok_or_else(|| rows::MISSING_FIELD.with("id"))?)?;
-    let change = UserChange {
+    let mut change = UserChange {
         nickname: limits::text("nickname", given.nickname, limits::NICKNAME)?,
         avatar_url: limits::text("avatarUrl", given.avatar_url, limits::ADDRESS)?,
         ..UserChange::default()
     };
+    // What the token says of him is what everybody sees.
+    if let Some(nickname) = &change.nickname {
+        change.nickname = Some(edge.chat.masked(&caller, nickname).await?);
+    }
     let (nickname, avatar_url) = (change.nickname.clone(), change.avatar_url.clone());
     let profile =
         Profile { id: id.clone(), nickname: nickname.clone(), avatar_url: avatar_url.clone(), last_login_ms: 0 };
@@ -99,7 +103,7 @@ async fn signed(
     edge.chat.save_user(&caller, id.clone(), change, Some(grant.clone())).await?;
     let mut shown = json!({
         "authType": "Standalone JWT", "token": grant.token, "expirationDate": Iso::of(grant.expires_ms),
-        "id": id.as_str(), "exp": grant.expires_ms.saturating_add(999).div_euclid(1000),
+        "id": id.as_str(), "exp": grant.expires_ms.div_euclid(1000),
     });
     if let Some(fields) = shown.as_object_mut() {
         for (name, text) in [("nickname", nickname), ("avatarUrl", avatar_url)] {

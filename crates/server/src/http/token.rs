@@ -62,13 +62,13 @@ impl Issuer {
     pub fn issue_until(&self, profile: &Profile, now_ms: i64, expires_ms: i64) -> Result<Grant, ApiError> {
         let fault = |why: String| ApiError::Fault(format!("a token cannot be made: {why}"));
         let id = self.senses.bytes::<12>().map_err(|error| fault(error.to_string()))?;
-        // `exp` counts seconds; rounded up, so that the client never thinks it over too early.
+        // `exp` counts seconds; rounded down, so that the client never shows a token that is over.
         let claims = Claims {
             id: profile.id.as_str(),
             nickname: profile.nickname.as_deref(),
             avatar_url: profile.avatar_url.as_deref(),
             iat: now_ms.div_euclid(1000),
-            exp: expires_ms.saturating_add(999).div_euclid(1000),
+            exp: expires_ms.div_euclid(1000),
             jti: hex(&id),
         };
         let token =
@@ -98,6 +98,13 @@ mod tests {
             (&"aaa".into(), &1.into(), &(1 + 7 * 86_400).into())
         );
         assert!(payload.get("avatarUrl").is_none());
+        let claims = |expires_ms: i64| {
+            let token = issuer.issue_until(&profile, 0, expires_ms).expect("a token").token;
+            let payload = token.split('.').nth(1).expect("three parts").to_owned();
+            let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).expect("base64");
+            serde_json::from_slice::<serde_json::Value>(&payload).expect("json")
+        };
+        assert_eq!(claims(61_999)["exp"], 61, "no later than the server ends it");
         assert_ne!(issuer.issue(&profile, 1_000).expect("a token").token, grant.token);
     }
 }

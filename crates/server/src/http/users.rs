@@ -143,10 +143,14 @@ async fn save(
     let issue = take_flag(&mut fields, "issueAccessToken")?.unwrap_or(false);
     let token = token_of(fields.remove("token"))?;
     let expires_ms = expiry_of(fields.remove("expirationDate"))?;
-    let change = change_of(fields)?;
+    let mut change = change_of(fields)?;
     let now_ms = edge.chat.now();
     let grant = match token {
         _ if issue => {
+            // What the token says of him is what everybody sees.
+            if let Some(nickname) = &change.nickname {
+                change.nickname = Some(edge.chat.masked(&caller, nickname).await?);
+            }
             let shown = Profile { nickname: change.nickname.clone(), ..Profile::deleted(id.clone()) };
             let shown = Profile { avatar_url: change.avatar_url.clone(), ..shown };
             let until_ms = expires_ms.unwrap_or_else(|| now_ms.saturating_add(edge.issuer.life_ms()));

@@ -1,5 +1,6 @@
 //! Users, their tokens, what they mute, and user groups.
 
+use base64::Engine;
 use serde_json::{Value, json};
 
 use crate::common::{Caller, House, segment};
@@ -34,9 +35,7 @@ each_store! {
         let ann = house.user("ann").await;
         let parts: Vec<&str> = ann.token().split('.').collect();
         assert_eq!(parts.len(), 3);
-        use base64::Engine;
-        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(parts[1]).expect("base64url");
-        let payload: Value = serde_json::from_slice(&payload).expect("JSON");
+        let payload = claims(ann.token());
         assert_eq!(payload["id"], "ann");
         let life = payload["exp"].as_i64().unwrap() - payload["iat"].as_i64().unwrap();
         assert!((life - 7 * 24 * 3600).abs() <= 1, "a week, to the second: {life}");
@@ -45,6 +44,23 @@ each_store! {
         house.bearer("ann", &forged).get("/me").await.expect_error(401, "INVALID_TOKEN");
         let none = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
         house.bearer("ann", &none).get("/me").await.expect_error(401, "INVALID_TOKEN");
+    }
+
+    async fn an_issued_token_shows_no_sensitive_word(house: House) {
+        let platform = house.platform();
+        platform.post("/config", json!({"censorship": {"keywords": ["grim"]}})).await.expect_ok();
+        let body = json!({"_id": "ann", "nickname": "Ann grim", "issueAccessToken": true});
+        let saved = platform.post("/admin/clients", body).await;
+        let signed = platform.post("/auths/sign/v2", json!({"id": "bob", "nickname": "Bob grim"})).await;
+        let bare = platform.post("/auths/sign", json!({"id": "cid", "nickname": "Cid grim"})).await;
+        for (answer, shown, name) in [(&saved, saved.expect_ok(), "Ann ****"), (&signed, signed.expect_ok(), "Bob ****"), (&bare, bare.body(), "Cid ****")] {
+            assert_eq!(shown["nickname"], name, "{answer}");
+            let claims = claims(shown["token"].as_str().unwrap());
+            assert_eq!(claims["nickname"], name, "{claims}");
+            // Who reads his token never takes it for longer than it is.
+            assert_eq!(claims["exp"], expect_time(&shown["expirationDate"]).div_euclid(1000), "{answer}");
+        }
+        assert_eq!(signed.expect_ok()["exp"], expect_time(&signed.expect_ok()["expirationDate"]).div_euclid(1000));
     }
 
     async fn tokens_are_bound_replaced_and_revoked(house: House) {
@@ -270,4 +286,11 @@ each_store! {
 
 async fn revoke(platform: &Caller, user: &str, body: Value) -> crate::common::Answer {
     platform.ask(reqwest::Method::DELETE, &format!("/admin/clients/{user}/token"), Some(body)).await
+}
+
+/// What a token says.
+fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).expect("three parts");
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).expect("base64url");
+    serde_json::from_slice(&payload).expect("JSON")
 }
