@@ -63,6 +63,17 @@ each_store! {
         assert_eq!(signed.expect_ok()["exp"], expect_time(&signed.expect_ok()["expirationDate"]).div_euclid(1000));
     }
 
+    async fn a_token_that_got_lost_on_the_way_revokes_nothing(house: House) {
+        let (ann, platform) = (house.user("ann").await, house.platform());
+        for lost in [json!({"token": null}), json!({"token": ""})] {
+            let answer = revoke(&platform, "ann", lost).await;
+            answer.expect_error_saying(400, "Bad Request", "INVALID_REQUEST", "Missing required field: token");
+            ann.get("/me").await.expect_ok();
+        }
+        assert_eq!(revoke(&platform, "ann", json!({})).await.expect_ok()["revokedTokens"], 1);
+        ann.get("/me").await.expect_error(401, "INVALID_TOKEN");
+    }
+
     async fn tokens_are_bound_replaced_and_revoked(house: House) {
         let platform = house.platform();
         let first = house.user("user002").await;

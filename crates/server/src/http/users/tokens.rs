@@ -51,7 +51,7 @@ pub(super) fn routes() -> Vec<Route> {
             .summary("Revoke a token of a user, or all")
             .text("It holds at once: no act begun with the token after the answer succeeds.")
             .param(Param::path("client_id", "Whose"))
-            .body(Shape::object("TokenName").field("token", Kind::Text, "Which; absent: all"))
+            .body(Shape::object("TokenName").field("token", Kind::Text, "Which; absent: all. Not null or empty"))
             .body_example(json!({"token": "my-custom-token"}))
             .flat_answer(revoked_shape())
             .example(sample::answer(&json!({
@@ -62,7 +62,7 @@ pub(super) fn routes() -> Vec<Route> {
                     "expirationDateMS": 1_924_992_000_000_i64,
                 }],
             })))
-            .errors(&[rows::CLIENT_WITH_ID_NOT_FOUND, rows::TOKEN_NOT_FOUND]),
+            .errors(&[rows::MISSING_FIELD, rows::CLIENT_WITH_ID_NOT_FOUND, rows::TOKEN_NOT_FOUND]),
     ]
 }
 
@@ -185,7 +185,11 @@ async fn revoke(
     Path(user): Path<UserId>,
     Body(mut fields): Body<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    let token = token_of(fields.remove("token"))?;
+    let token = match fields.remove("token") {
+        // Somebody meant one, and has lost which.
+        Some(Value::Null) => return Err(rows::MISSING_FIELD.with("token")),
+        given => token_of(given)?,
+    };
     let revoked = edge.chat.revoke_tokens(&caller, &user, token.as_deref()).await.map_err(naming(&user))?;
     let message = if token.is_some() { "Token revoked successfully" } else { "All tokens revoked successfully" };
     let beside = Map::from_iter([
