@@ -123,6 +123,10 @@ impl Chat {
         let mut open = self.begin(caller).await?;
         // Tokens before users, as every act of a user locks them.
         let mut gone: Vec<String> = open.tx.delete_tokens(id, None).await?.into_iter().map(|(hash, _)| hash).collect();
+        // That nobody is there comes before that somebody else has the token.
+        if open.tx.user(id).await?.is_none() {
+            return Err(Error::NoUser);
+        }
         open.bind(id, &grant).await?;
         let user = open.tx.lock_user(id).await?.ok_or(Error::NoUser)?;
         open.note_revoked(id, gone.len()).await?;

@@ -74,6 +74,14 @@ each_store! {
         ann.get("/me").await.expect_error(401, "INVALID_TOKEN");
     }
 
+    async fn who_is_not_there_is_not_found_whoever_has_the_token(house: House) {
+        let ann = house.user("ann").await;
+        let taken = json!({"token": ann.token(), "expirationDate": "2199-01-01T00:00:00Z"});
+        let answer = house.platform().put("/admin/clients/nobody/token", taken).await;
+        answer.expect_error_saying(404, "Client not found", "CLIENT_NOT_FOUND", "Client with id 'nobody' not found");
+        ann.get("/me").await.expect_ok();
+    }
+
     async fn tokens_are_bound_replaced_and_revoked(house: House) {
         let platform = house.platform();
         let first = house.user("user002").await;
