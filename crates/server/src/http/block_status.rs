@@ -192,10 +192,10 @@ fn keep(
 async fn block(
     State(edge): State<Edge>,
     Caller(caller): Caller,
-    Path(blockee): Path<String>,
+    Path(blockee): Path<Option<UserId>>,
 ) -> Result<Response, ApiError> {
     // An id that cannot be is nobody's.
-    let blockee = UserId::parse(blockee).map_err(|_| Error::NoUser)?;
+    let blockee = blockee.ok_or(Error::NoUser)?;
     let written = edge.chat.block(&caller, &blockee).await?;
     Ok(Answer(WrittenView::of(&caller.app.id, &written)).into_response())
 }
@@ -204,9 +204,9 @@ async fn block(
 async fn unblock(
     State(edge): State<Edge>,
     Caller(caller): Caller,
-    Path(blockee): Path<String>,
+    Path(blockee): Path<Option<UserId>>,
 ) -> Result<Response, ApiError> {
-    let blockee = UserId::parse(blockee).map_err(|_| rows::INVALID_USER_ID)?;
+    let blockee = blockee.ok_or(rows::INVALID_USER_ID)?;
     let written = edge.chat.unblock(&caller, &blockee).await?;
     Ok(Answer(WrittenView::of(&caller.app.id, &written)).into_response())
 }
@@ -215,10 +215,9 @@ async fn unblock(
 async fn ban(
     State(edge): State<Edge>,
     Caller(caller): Caller,
-    Path((room, blockee)): Path<(String, String)>,
+    Path((room, blockee)): Path<(Option<RoomId>, Option<UserId>)>,
 ) -> Result<Response, ApiError> {
-    let ids = RoomId::parse(room).and_then(|room| Ok((room, UserId::parse(blockee)?)));
-    let (room, blockee) = ids.map_err(|_| Error::NoRoom)?;
+    let (room, blockee) = room.zip(blockee).ok_or(Error::NoRoom)?;
     let written = edge.chat.ban(&caller, &room, &blockee).await?;
     Ok(Answer(WrittenView::of(&caller.app.id, &written)).into_response())
 }
@@ -227,10 +226,10 @@ async fn ban(
 async fn unban(
     State(edge): State<Edge>,
     Caller(caller): Caller,
-    Path((room, blockee)): Path<(String, String)>,
+    Path((room, blockee)): Path<(Option<RoomId>, Option<UserId>)>,
 ) -> Result<Response, ApiError> {
-    let blockee = UserId::parse(blockee).map_err(|_| rows::INVALID_USER_ID_IN_ROOM)?;
-    let room = RoomId::parse(room).map_err(|_| Error::NoRoom)?;
+    let blockee = blockee.ok_or(rows::INVALID_USER_ID_IN_ROOM)?;
+    let room = room.ok_or(Error::NoRoom)?;
     let written = edge.chat.unban(&caller, &room, &blockee).await?;
     Ok(Answer(WrittenView::of(&caller.app.id, &written)).into_response())
 }

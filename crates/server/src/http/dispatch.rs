@@ -146,7 +146,7 @@ async fn routed(
             return (told(rows::NOT_FOUND.into(), Act::Look, request_id), None);
         }
     };
-    let params: Option<Vec<String>> = params.into_iter().map(decoded).collect();
+    let params = params.into_iter().map(decoded).collect();
     let mut app = None;
     let inbound = async {
         let asking = auth::caller(edge, route, (parts.uri.query(), &parts.headers), connection).await?;
@@ -157,12 +157,7 @@ async fn routed(
             // Its handler reads it bit by bit, and knows what a file may be.
             BodySize::File => 0,
         };
-        Ok::<_, ApiError>(Inbound {
-            caller: asking.caller,
-            app: asking.app,
-            params: params.ok_or(rows::INVALID_ID)?,
-            body_limit,
-        })
+        Ok::<_, ApiError>(Inbound { caller: asking.caller, app: asking.app, params, body_limit })
     };
     let inbound = inbound.await;
     let body = if inbound.is_err() && route.body_size == BodySize::File {

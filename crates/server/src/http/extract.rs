@@ -35,8 +35,8 @@ pub(crate) struct Inbound {
     pub(crate) caller: Option<banter_chat::Caller>,
     /// Whose key came with the request; `None` on public routes.
     pub(crate) app: Option<Arc<App>>,
-    /// The path's parameters in order, decoded.
-    pub(crate) params: Vec<String>,
+    /// The path's parameters in order, decoded; `None`: it cannot be ([`decoded`]).
+    pub(crate) params: Vec<Option<String>>,
     /// The largest body this route takes, bytes.
     pub(crate) body_limit: usize,
 }
@@ -90,8 +90,8 @@ impl FromRequestParts<Edge> for Token {
 }
 
 /// The ids a path names, in order: `Path(room): Path<RoomId>`, `Path((room, user)): Path<(RoomId,
-/// UserId)>`. An id that cannot be one is 400 `INVALID_ID`; take a `String` to answer otherwise.
-/// Escapes are decoded; an escape that is none, bytes that are no UTF-8 and NUL are 400 before.
+/// UserId)>`. An id that cannot be one is 400 `INVALID_ID`; take an `Option` to answer otherwise.
+/// Escapes are decoded; an escape that is none, bytes that are no UTF-8 and NUL are in no id.
 #[derive(Debug)]
 pub struct Path<T>(pub T);
 
@@ -99,6 +99,22 @@ pub struct Path<T>(pub T);
 pub trait Part: Sized {
     /// Reads it. Errors: 400 `INVALID_ID`.
     fn part(text: String) -> Result<Self, ApiError>;
+
+    /// Reads one that may not have been decoded. Errors: 400 `INVALID_ID`.
+    fn of(text: Option<String>) -> Result<Self, ApiError> {
+        Self::part(text.ok_or(rows::INVALID_ID)?)
+    }
+}
+
+/// `None`: it cannot be one.
+impl<T: Part> Part for Option<T> {
+    fn part(text: String) -> Result<Self, ApiError> {
+        Ok(T::part(text).ok())
+    }
+
+    fn of(text: Option<String>) -> Result<Self, ApiError> {
+        Ok(text.and_then(|text| T::part(text).ok()))
+    }
 }
 
 impl Part for String {
@@ -134,34 +150,36 @@ impl Part for ObjectId {
 /// All parameters of a path.
 pub trait FromPath: Sized {
     /// Reads them. Errors: 400 `INVALID_ID`; a fault if the route has fewer.
-    fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError>;
+    fn from_path(params: &mut Params) -> Result<Self, ApiError>;
 }
 
-fn next<T: Part>(params: &mut std::vec::IntoIter<String>) -> Result<T, ApiError> {
+type Params = std::vec::IntoIter<Option<String>>;
+
+fn next<T: Part>(params: &mut Params) -> Result<T, ApiError> {
     let text =
         params.next().ok_or_else(|| ApiError::Fault("a handler asks for a parameter its path has not".to_owned()))?;
-    T::part(text)
+    T::of(text)
 }
 
 macro_rules! single {
     ($($of:ty),*) => {
         $(impl FromPath for $of {
-            fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError> {
+            fn from_path(params: &mut Params) -> Result<Self, ApiError> {
                 next(params)
             }
         })*
     };
 }
-single!(String, UserId, RoomId, ObjectId, Bucket);
+single!(String, UserId, RoomId, ObjectId, Bucket, Option<UserId>, Option<RoomId>);
 
 impl<A: Part, B: Part> FromPath for (A, B) {
-    fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError> {
+    fn from_path(params: &mut Params) -> Result<Self, ApiError> {
         Ok((next(params)?, next(params)?))
     }
 }
 
 impl<A: Part, B: Part, C: Part> FromPath for (A, B, C) {
-    fn from_path(params: &mut std::vec::IntoIter<String>) -> Result<Self, ApiError> {
+    fn from_path(params: &mut Params) -> Result<Self, ApiError> {
         Ok((next(params)?, next(params)?, next(params)?))
     }
 }

@@ -101,6 +101,23 @@ each_store! {
         ann.unblocks("a\nb").await.expect_error(400, "INVALID_USER_ID");
     }
 
+    async fn an_id_that_cannot_be_one_is_told_so_however_it_is_written(house: House) {
+        house.room("den").owner("ann").members(["bob"]).await;
+        let ann = house.user("ann").await;
+        for bad in ["%00", "a%00b", "%FF", "%zz", "a%0Ab", "a%2Fb", "a..b", &"x".repeat(256)] {
+            let unblocked = ann.delete(&format!("/blockStatus/my/{bad}")).await;
+            unblocked.expect_error_saying(400, "Invalid user ID", "INVALID_USER_ID", "The specified user ID is not valid");
+            let unbanned = ann.delete(&format!("/blockStatus/room/den/{bad}")).await;
+            unbanned.expect_error_saying(400, "Invalid parameters", "INVALID_USER_ID", "The specified user ID is not valid");
+            // To block or ban, an id that cannot be is nobody's.
+            ann.posts(&format!("/blockStatus/my/{bad}")).await.expect_error(404, "USER_NOT_FOUND");
+            ann.posts(&format!("/blockStatus/room/den/{bad}")).await.expect_error(404, "ROOM_OR_USER_NOT_FOUND");
+            ann.posts(&format!("/blockStatus/room/{bad}/bob")).await.expect_error(404, "ROOM_OR_USER_NOT_FOUND");
+            ann.delete(&format!("/blockStatus/room/{bad}/bob")).await.expect_error(404, "ROOM_NOT_FOUND");
+            ann.get(&format!("/blockStatus/room/{bad}")).await.expect_error(400, "INVALID_ID");
+        }
+    }
+
     async fn an_unblock_lifts_no_ban(house: House) {
         house.room("den").owner("ann").members(["bob"]).await;
         let [ann, bob] = house.users(["ann", "bob"]).await;
