@@ -23,7 +23,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::connections::{Connection, InHand};
-use super::extract::{Inbound, decoded, drained};
+use super::extract::{Inbound, decoded, drained, unasked};
 use super::matcher::Found;
 use super::routes::{BodySize, Route};
 use super::{Edge, answer, auth, compress, cors, sockets};
@@ -159,13 +159,18 @@ async fn routed(
         };
         Ok::<_, ApiError>(Inbound { caller: asking.caller, app: asking.app, params, body_limit })
     };
-    let inbound = inbound.await;
+    let mut inbound = inbound.await;
+    let patience = edge.settings.body_timeout;
     let body = if inbound.is_err() && route.body_size == BodySize::File {
         // Nearly all of them are long, and a client that is still writing gets to read why not.
-        drained(body, edge.settings.body_timeout).await;
+        drained(body, patience).await;
         Body::empty()
-    } else if inbound.is_err() || route.body.is_none() {
-        taken_in(body, &parts.headers, edge.settings.body_timeout).await
+    } else if inbound.is_err() || route.body.is_none() && route.method == Method::GET {
+        taken_in(body, &parts.headers, patience).await
+    } else if route.body.is_none() && !body.is_end_stream() {
+        let taken = unasked(&parts.headers, body, edge.settings.body_limit, patience).await;
+        inbound = taken.and(inbound);
+        Body::empty()
     } else {
         body
     };

@@ -19,7 +19,7 @@ use banter_domain::id::{Bucket, ObjectId, RoomId, UserId};
 
 pub(crate) use body::parse_json as json_object;
 pub use body::{AnyBody, Body, has_nul};
-pub(crate) use body::{drained, expect_sound, object};
+pub(crate) use body::{drained, expect_sound, object, unasked};
 pub use query::Query;
 pub(crate) use query::bad as bad_parameter;
 

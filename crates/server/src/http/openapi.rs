@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::routes::{Answers, Auth, BodySize, Param, Place, Route};
@@ -215,6 +216,9 @@ pub fn all_errors(route: &Route) -> Vec<Row> {
             BodySize::File => rows::MULTIPART_EXPECTED,
         };
         all.extend([rows::PAYLOAD_TOO_LARGE, other]);
+    } else if route.method != Method::GET {
+        // A body nobody asked for is read all the same.
+        all.extend([rows::INVALID_BODY, rows::REQUEST_TIMEOUT, rows::PAYLOAD_TOO_LARGE]);
     }
     all.extend_from_slice(&route.errors);
     if route.auth != Auth::Public {

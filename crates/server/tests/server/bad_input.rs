@@ -127,6 +127,31 @@ each_store! {
         answer.expect_error(400, "MISSING_PARAMETER");
     }
 
+    async fn a_body_nobody_asked_for_is_passed_over_if_it_is_one(house: House) {
+        let [ann, _] = den(&house).await;
+        let json = Some("application/json");
+        let routes = [("POST", "/blockStatus/my/bob"), ("DELETE", "/blockStatus/my/bob"), ("POST", "/blockStatus/room/den/bob"), ("DELETE", "/blockStatus/room/den/bob")];
+        for (method, path) in routes {
+            let before = sight(&house.platform(), &["den"], &["hello"]).await;
+            let deep = "[".repeat(200) + &"]".repeat(200);
+            for bad in ["{", "hello", "{} {}", "{\"a\":1,}", "\"\\ud800\"", &deep] {
+                send_raw(&ann, method, path, json, bad.into()).await.expect_error(400, "INVALID_BODY");
+            }
+            send_raw(&ann, method, path, json, b"\"\xff\"".to_vec()).await.expect_error(400, "INVALID_BODY");
+            for media in [json, None] {
+                let answer = send_raw(&ann, method, path, media, vec![b' '; (1 << 20) + 1]).await;
+                answer.expect_error(413, "PAYLOAD_TOO_LARGE");
+            }
+            expect_same(&before, &sight(&house.platform(), &["den"], &["hello"]).await);
+            ann.ask(method.parse().unwrap(), path, None).await.expect_ok();
+        }
+        for (media, body) in [(json, ""), (json, " "), (json, "{}"), (json, "null"), (json, "[1]"), (None, "{"), (Some("text/plain"), "{")] {
+            send_raw(&ann, "POST", "/me/mute/den", media, body.into()).await.expect_ok();
+        }
+        // A client that sends it where nothing is changed is none the wiser.
+        send_raw(&ann, "GET", "/me", json, b"{}".to_vec()).await.expect_ok();
+    }
+
     async fn a_field_of_the_wrong_type_is_refused(house: House) {
         let [ann, _] = den(&house).await;
         let platform = house.platform();

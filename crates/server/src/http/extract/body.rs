@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::{Inbound, form};
@@ -60,6 +60,23 @@ impl FromRequest<Edge> for AnyBody {
             }
             (media, _) => parse::<serde_json::Map<String, Value>>(media, &bytes).map(|map| Self(Value::Object(map))),
         }
+    }
+}
+
+/// Takes in a body that nobody asked for, such as the `{}` that clients send. Errors: what calls itself JSON and is none is
+/// refused as in a [`Body`]; 408 (too slow), 413 (too large).
+pub(crate) async fn unasked(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    limit: usize,
+    idle: Duration,
+) -> Result<(), ApiError> {
+    let bytes = collect(headers, body, limit, idle).await?;
+    match media_type(headers) {
+        Some(media) if is_json(&media) && !bytes.trim_ascii().is_empty() => {
+            serde_json::from_str::<IgnoredAny>(sound(&bytes)?).map(drop).map_err(|_| rows::INVALID_BODY.into())
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
