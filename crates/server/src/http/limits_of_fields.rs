@@ -67,8 +67,8 @@ pub const TAG: usize = 255;
 pub const USERS: usize = 1_000;
 /// Messages of one batch.
 pub const BATCH: usize = 1_000;
-/// A batch's text and `extra`, bytes, times its recipients, times the values each puts in (at least
-/// one): what putting them in may take.
+/// What putting a batch together may take, bytes: the whole message for each recipient, and its text and `extra` once more
+/// for each value that is looked for in them.
 pub const BATCH_WORK: usize = 64 * 1024 * 1024;
 /// Values to put into one message of a batch.
 pub const FILLS: usize = 100;

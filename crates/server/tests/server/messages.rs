@@ -324,6 +324,17 @@ each_store! {
         assert_eq!(own["sender"]["_id"], "platform");
     }
 
+    async fn a_batch_is_only_so_large_in_all(house: House) {
+        den(&house).await;
+        let paras = |many: usize| (0..many).map(|n| json!({"receiver": format!("user{n}")})).collect::<Vec<_>>();
+        for field in ["contents", "template", "extra"] {
+            let mut batch = json!({"sender": "bob", "messageType": "custom", "message": "x", "paras": paras(500)});
+            batch[field] = json!({"text": "x".repeat(200_000)});
+            let (_, why) = house.platform().post("/messages/batch", batch).await.expect_error(400, "INVALID_BODY");
+            assert!(why.contains("64 MiB"), "{why}");
+        }
+    }
+
     async fn a_batch_goes_to_many(house: House) {
         den(&house).await;
         house.users(["cid", "dan", "system"]).await;

@@ -69,14 +69,8 @@ async fn send(
     let paras = paras(fields.remove("paras"))?;
     let notice = notice(&mut fields, false)?;
     let words = Words { notice, ..words::new(fields)? };
-    let size = words.text.to_string().len() + words.body.get("extra").map_or(0, |extra| extra.to_string().len());
-    let work = paras.iter().map(|para| size.saturating_mul(para.fills.len().max(1))).fold(0, usize::saturating_add);
-    if work > limits::BATCH_WORK {
-        return Err(bad("paras", "fewer, or the message shorter: a batch takes at most 64 MiB to put together"));
-    }
-    if !paras.iter().all(|para| stays_small(&words, &para.fills)) {
-        return Err(bad("message", "small enough with every recipient's values in it"));
-    }
+    let mut work = Work { size: size(&words), left: limits::BATCH_WORK };
+    paras.iter().try_for_each(|para| work.for_one(&words, &para.fills))?;
     let done = edge.chat.send_batch(&caller, Batch { words, sender, force, paras }).await?;
     for why in done.denied {
         let error = ApiError::from(banter_chat::Error::Denied(why));
@@ -121,39 +115,67 @@ fn read(mut fields: Map<String, Value>) -> Result<Para, ApiError> {
     Ok(Para { receiver, room, fills })
 }
 
-/// Is a message still one when the values are put in? A short name may stand in it often, and its
-/// value may be long.
-fn stays_small(words: &Words, fills: &[(String, String)]) -> bool {
-    let mut left = limits::MESSAGE;
-    let mut left_of_extra = limits::MESSAGE_FIELDS;
-    fills.is_empty()
-        || (takes(&words.text, fills, &mut left)
-            && words.body.get("extra").is_none_or(|extra| takes(extra, fills, &mut left_of_extra)))
+/// What putting a batch together takes.
+struct Work {
+    /// The message before any value is put in, bytes.
+    size: usize,
+    /// How much more the whole may take, bytes.
+    left: usize,
 }
 
-fn takes(value: &Value, fills: &[(String, String)], left: &mut usize) -> bool {
-    match value {
-        Value::String(text) => {
-            let mut text = std::borrow::Cow::Borrowed(text.as_str());
-            for (name, with) in fills {
-                let hits = text.matches(name.as_str()).count();
-                if hits > 0 {
-                    let grown = hits.saturating_mul(with.len()).saturating_add(text.len() - hits * name.len());
-                    // A character has at most four bytes, so what is refused here is surely too long.
-                    if grown > limits::MESSAGE.max(*left).saturating_mul(4) {
-                        return false;
-                    }
-                    text = std::borrow::Cow::Owned(text.replace(name.as_str(), with));
-                }
-            }
-            let characters = text.chars().count();
-            let fits = characters <= *left;
-            *left = left.saturating_sub(characters);
-            fits
+/// A message as it is written for each recipient, bytes.
+fn size(words: &Words) -> usize {
+    let body: usize = words.body.iter().map(|(name, value)| name.len() + value.to_string().len()).sum();
+    let mentions: usize = words.mentions.iter().map(|user| user.as_str().len()).sum();
+    words.text.to_string().len() + body + mentions
+}
+
+impl Work {
+    /// Takes one recipient's message on, if it is still one when the values are put in: a short name may stand in it
+    /// often, and its value may be long.
+    fn for_one(&mut self, words: &Words, fills: &[(String, String)]) -> Result<(), ApiError> {
+        self.spend(self.size)?;
+        if fills.is_empty() {
+            return Ok(());
         }
-        Value::Array(all) => all.iter().all(|one| takes(one, fills, left)),
-        Value::Object(all) => all.values().all(|one| takes(one, fills, left)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        let (mut left, mut left_of_extra) = (limits::MESSAGE, limits::MESSAGE_FIELDS);
+        self.fill(&words.text, fills, &mut left)?;
+        words.body.get("extra").map_or(Ok(()), |extra| self.fill(extra, fills, &mut left_of_extra))
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), ApiError> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or_else(|| {
+            bad("paras", "fewer, or the message shorter: a batch takes at most 64 MiB to put together")
+        })?;
+        Ok(())
+    }
+
+    fn fill(&mut self, value: &Value, fills: &[(String, String)], left: &mut usize) -> Result<(), ApiError> {
+        let too_long = || bad("message", "small enough with every recipient's values in it");
+        match value {
+            Value::String(text) => {
+                let mut text = std::borrow::Cow::Borrowed(text.as_str());
+                for (name, with) in fills {
+                    self.spend(text.len())?;
+                    let hits = text.matches(name.as_str()).count();
+                    if hits > 0 {
+                        let grown = hits.saturating_mul(with.len()).saturating_add(text.len() - hits * name.len());
+                        // A character has at most four bytes, so what is refused here is surely too long.
+                        if grown > limits::MESSAGE.max(*left).saturating_mul(4) {
+                            return Err(too_long());
+                        }
+                        self.spend(grown)?;
+                        text = std::borrow::Cow::Owned(text.replace(name.as_str(), with));
+                    }
+                }
+                *left = left.checked_sub(text.chars().count()).ok_or_else(too_long)?;
+                Ok(())
+            }
+            Value::Array(all) => all.iter().try_for_each(|one| self.fill(one, fills, left)),
+            Value::Object(all) => all.values().try_for_each(|one| self.fill(one, fills, left)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+        }
     }
 }
 
@@ -184,12 +206,34 @@ mod tests {
 
     #[test]
     fn values_cannot_blow_a_message_up() {
-        let words = |text: &str| Words { text: Value::from(text), ..Words::default() };
+        let takes = |text: &str, fills: &[(String, String)]| {
+            let words = Words { text: Value::from(text), ..Words::default() };
+            Work { size: size(&words), left: limits::BATCH_WORK }.for_one(&words, fills).is_ok()
+        };
         let fill = |name: &str, with: String| (name.to_owned(), with);
-        assert!(stays_small(&words("Hi $a$"), &[fill("$a$", "Bob".into())]));
-        assert!(!stays_small(&words(&"$a$".repeat(1_000)), &[fill("$a$", "x".repeat(1_000))]));
+        assert!(takes("Hi $a$", &[fill("$a$", "Bob".into())]));
+        assert!(!takes(&"$a$".repeat(1_000), &[fill("$a$", "x".repeat(1_000))]));
         let laughs: Vec<_> =
             ('a'..'j').zip('b'..'k').map(|(a, b)| fill(&format!("${a}$"), format!("${b}$").repeat(50))).collect();
-        assert!(!stays_small(&words("$a$"), &laughs));
+        assert!(!takes("$a$", &laughs));
+    }
+
+    #[test]
+    fn the_whole_message_counts_and_all_that_is_put_in() {
+        let recipients = |words: &Words, fills: &[(String, String)]| {
+            let mut work = Work { size: size(words), left: limits::BATCH_WORK };
+            (0..limits::BATCH).take_while(|_| work.for_one(words, fills).is_ok()).count()
+        };
+        let plain = Words { text: Value::from("x".repeat(60_000)), ..Words::default() };
+        assert_eq!(recipients(&plain, &[]), limits::BATCH);
+        for field in ["contents", "template", "extra", "originalUrl"] {
+            let mut words = Words { text: Value::from("x"), ..Words::default() };
+            words.body.insert(field.to_owned(), Value::from("x".repeat(200_000)));
+            assert!((300..limits::BATCH).contains(&recipients(&words, &[])), "{field}");
+        }
+        // A short text that grows is looked through again for every other value.
+        let mut fills = vec![("$a$".to_owned(), "x".repeat(60_000))];
+        fills.extend((0..99).map(|n| (format!("$n{n}$"), String::new())));
+        assert!((5..20).contains(&recipients(&Words { text: Value::from("$a$"), ..Words::default() }, &fills)));
     }
 }
