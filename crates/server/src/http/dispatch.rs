@@ -7,13 +7,14 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use banter_chat::App;
 use banter_domain::moderation::Act;
@@ -54,13 +55,17 @@ pub(crate) async fn dispatch(
     let begun = (edge.senses.elapsed)();
     let request_id = request_id(&edge, request.headers());
     let accepted = request.headers().get(ACCEPT_ENCODING).cloned();
+    let may_go_on = request.version() < Version::HTTP_2;
+    let (parts, body) = request.into_parts();
+    let (body, come) = arriving(body);
+    let request = Request::from_parts(parts, body);
 
     let mut ended = begun;
     let mut response = if request.method() == Method::OPTIONS {
         cors::preflight()
     } else {
         let method = request.method().clone();
-        let (response, route) = routed(&edge, &connection, request.map(arriving), &request_id).await;
+        let (response, route) = routed(&edge, &connection, request, &request_id).await;
         ended = (edge.senses.elapsed)();
         let took = ended.saturating_sub(begun);
         edge.metrics.answered(route, response.status().as_u16(), took);
@@ -80,6 +85,10 @@ pub(crate) async fn dispatch(
     let headers = response.headers_mut();
     cors::open(headers);
     headers.insert(REQUEST_ID, request_id);
+    // The HTTP library closes the connection behind a body that was not read to its end.
+    if may_go_on && come.is_some_and(|come| !come.load(Ordering::Relaxed)) {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if HttpBody::size_hint(response.body()).exact().is_some() {
         in_hand.ended(ended);
         return Ok(response);
@@ -87,9 +96,40 @@ pub(crate) async fn dispatch(
     Ok(response.map(|body| Body::new(Streamed { body, _in_hand: in_hand })))
 }
 
-/// Most requests have no body, and an empty one costs nothing.
-fn arriving(body: Incoming) -> Body {
-    if HttpBody::is_end_stream(&body) { Body::empty() } else { Body::new(body) }
+/// The body, and whether all of it has come. Most requests have none, and an empty one costs nothing.
+fn arriving(body: Incoming) -> (Body, Option<Arc<AtomicBool>>) {
+    if HttpBody::is_end_stream(&body) {
+        return (Body::empty(), None);
+    }
+    let come = Arc::new(AtomicBool::new(false));
+    (Body::new(Arriving { body, come: come.clone() }), Some(come))
+}
+
+/// A body that tells when it was read to its end, whoever reads it.
+struct Arriving {
+    body: Incoming,
+    come: Arc<AtomicBool>,
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None)) || HttpBody::is_end_stream(&self.body) {
+            self.come.store(true, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        HttpBody::is_end_stream(&self.body)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        HttpBody::size_hint(&self.body)
+    }
 }
 
 /// A body that comes bit by bit: its request is in hand until it has ended.

@@ -152,6 +152,24 @@ each_store! {
         send_raw(&ann, "GET", "/me", json, b"{}".to_vec()).await.expect_ok();
     }
 
+    async fn who_sends_what_is_not_read_is_told_that_the_connection_ends(house: House) {
+        let ann = house.user("ann").await;
+        let json = Some("application/json");
+        let long = " ".repeat(64 << 10);
+        for (method, path) in [("POST", "/messages"), ("POST", "/no/such/path"), ("PATCH", "/rooms")] {
+            let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}", long.len());
+            let text = raw(&house, format!("{head}\r\n\r\n{long}").as_bytes()).await.to_lowercase();
+            assert!(text.starts_with("http/1.1 4") && text.contains("\r\nconnection: close\r\n"), "{method} {path}: {text}");
+            let answer = send_raw(&house.nobody(), method, path, json, b"{}".to_vec()).await;
+            answer.expect_some_refusal();
+            assert_eq!(answer.header("connection"), "", "a short one is read: {answer}");
+        }
+        // One that is too long is read all the same, up to a point.
+        let answer = send_raw(&ann, "POST", "/rooms", json, vec![b' '; 4 << 20]).await;
+        answer.expect_error(413, "PAYLOAD_TOO_LARGE");
+        assert_eq!(answer.header("connection"), "", "{answer}");
+    }
+
     async fn a_field_of_the_wrong_type_is_refused(house: House) {
         let [ann, _] = den(&house).await;
         let platform = house.platform();
