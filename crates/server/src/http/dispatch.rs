@@ -40,7 +40,7 @@ pub(crate) async fn dispatch(
 ) -> Result<Response, Infallible> {
     let in_hand = connection.heard(request.version());
     if sockets::is_for_sockets(request.uri().path())
-        && let Some(sockets) = edge.sockets.get().filter(|_| request.method() != Method::OPTIONS)
+        && let Some(sockets) = edge.sockets.get().filter(|_| sockets::take(request.method()))
     {
         let address = auth::address(&edge, request.headers(), &connection);
         if sockets::opens_by_polling(request.uri().query())
@@ -183,7 +183,12 @@ async fn routed(
         }
         Found::Nothing => {
             drop(taken_in(body, &parts.headers, edge.settings.body_timeout).await);
-            return (told(rows::NOT_FOUND.into(), Act::Look, request_id), None);
+            let error = if sockets::is_for_sockets(parts.uri.path()) && !sockets::take(&parts.method) {
+                ApiError::MethodNotAllowed(sockets::METHODS.to_owned())
+            } else {
+                rows::NOT_FOUND.into()
+            };
+            return (told(error, Act::Look, request_id), None);
         }
     };
     let params = params.into_iter().map(decoded).collect();

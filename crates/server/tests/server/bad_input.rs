@@ -355,6 +355,9 @@ each_store! {
             ("PATCH", "/rooms/den", vec!["GET", "PUT", "DELETE"]),
             ("GET", "/search", vec!["POST"]),
             ("FETCH", "/config", vec!["GET", "POST"]),
+            ("PUT", "/socket.io/", vec!["GET", "POST"]),
+            ("DELETE", "/socket.io", vec!["GET", "POST"]),
+            ("PATCH", "/socket.io/?EIO=4&transport=polling", vec!["GET", "POST"]),
         ] {
             let answer = house.platform().ask(method.parse().unwrap(), path, None).await;
             answer.expect_error(405, "METHOD_NOT_ALLOWED");

@@ -70,6 +70,14 @@ pub(crate) fn is_for_sockets(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The methods that lead there, as an `Allow` header.
+pub(crate) const METHODS: &str = "GET, OPTIONS, POST";
+
+/// Does the library know this method? To the others it gives no answer that says so.
+pub(crate) fn take(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::POST)
+}
+
 /// Does a request open a socket by polling? One that the library keeps though nobody said yet who he is.
 pub(crate) fn opens_by_polling(query: Option<&str>) -> bool {
     let query = query.unwrap_or_default();
