@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use super::Edge;
 use super::answer::{Answer, AnswerSaying};
-use super::extract::{Body, Caller, Path, Query};
+use super::extract::{Body, Caller, Path, Query, bad_parameter};
 use super::limits_of_fields::{self as limits, bad, missing, take_flag};
 use super::routes::{Auth, Kind, Param, Route, Shape};
 use super::view::message::MessageView;
@@ -278,7 +278,10 @@ async fn react(
     Path(id): Path<ObjectId>,
     Body(body): Body<Reacting>,
 ) -> Result<Response, ApiError> {
-    let reaction = reaction(body.reaction)?;
+    let reaction = body.reaction.ok_or_else(|| missing("reaction"))?;
+    if !limits::is_name(&reaction, limits::REACTION) {
+        return Err(bad("reaction", &format!("1 to {} characters without control characters", limits::REACTION)));
+    }
     let message = edge.chat.react(&caller, id, &reaction, true).await?;
     Ok(show(&caller, &message))
 }
@@ -290,15 +293,10 @@ async fn unreact(
     Path(id): Path<ObjectId>,
     query: Query,
 ) -> Result<Response, ApiError> {
-    let reaction = reaction(query.one("reaction")?.map(str::to_owned))?;
-    let message = edge.chat.react(&caller, id, &reaction, false).await?;
-    Ok(show(&caller, &message))
-}
-
-fn reaction(given: Option<String>) -> Result<String, ApiError> {
-    let reaction = given.ok_or_else(|| missing("reaction"))?;
-    if limits::is_name(&reaction, limits::REACTION) {
-        return Ok(reaction);
+    let reaction = query.one("reaction")?.ok_or_else(|| missing("reaction"))?;
+    if !limits::is_name(reaction, limits::REACTION) {
+        return Err(bad_parameter("reaction"));
     }
-    Err(bad("reaction", &format!("1 to {} characters without control characters", limits::REACTION)))
+    let message = edge.chat.react(&caller, id, reaction, false).await?;
+    Ok(show(&caller, &message))
 }

@@ -144,8 +144,8 @@ fn responses(route: &Route) -> Value {
             "content": {"application/json": {"schema": shape.reference()}},
         }),
         Some(Answers::Flat(shape)) => json!({
-            "description": "Done; the result's fields also stand beside it",
-            "content": {"application/json": {"schema": {"allOf": [envelope(&shape.reference()), shape.reference()]}}},
+            "description": "Done; some of the result's fields also stand beside it",
+            "content": {"application/json": {"schema": {"allOf": [envelope(&shape.reference()), shape.loose()]}}},
         }),
         None => enveloped(&json!({"type": "object"})),
     };

@@ -106,7 +106,7 @@ pub enum BodySize {
 pub enum Answers {
     /// The envelope around a result of this shape.
     Enveloped(Shape),
-    /// The envelope, with the result's fields beside it as well (token endpoints).
+    /// The envelope, with some of the result's fields beside it as well (token endpoints).
     Flat(Shape),
     /// The result alone, without the envelope.
     Bare(Shape),
@@ -277,7 +277,7 @@ impl Route {
         self
     }
 
-    /// The shape of `result`, whose fields also stand beside it ([`super::answer::FlatAnswer`]).
+    /// The shape of `result`, some of whose fields also stand beside it ([`super::answer::FlatAnswer`]).
     #[must_use]
     pub fn flat_answer(mut self, shape: Shape) -> Self {
         self.answer = Some(Answers::Flat(shape));

@@ -106,8 +106,11 @@ impl Shape {
     /// The shape of a struct of ours.
     #[must_use]
     pub fn of<T: utoipa::ToSchema>() -> Self {
-        let written =
-            |schema: &utoipa::openapi::RefOr<utoipa::openapi::Schema>| serde_json::to_value(schema).unwrap_or_default();
+        let written = |schema: &utoipa::openapi::RefOr<utoipa::openapi::Schema>| {
+            let mut schema = serde_json::to_value(schema).unwrap_or_default();
+            loosened(&mut schema);
+            schema
+        };
         let mut inner = Vec::new();
         T::schemas(&mut inner);
         let inner = inner.iter().map(|(name, schema)| (name.clone(), written(schema))).collect();
@@ -187,12 +190,36 @@ impl Shape {
         json!({"$ref": format!("#/components/schemas/{}", self.name)})
     }
 
+    /// Its fields, none of which must be there.
+    #[must_use]
+    pub fn loose(&self) -> Value {
+        let mut schema = self.schema.clone();
+        if let Some(fields) = schema.as_object_mut() {
+            fields.retain(|name, _| !["required", "description"].contains(&name.as_str()));
+        }
+        schema
+    }
+
     /// Itself and everything it refers to, by name.
     #[must_use]
     pub fn into_all(self) -> Vec<(String, Value)> {
         let mut all = self.inner;
         all.push((self.name, self.schema));
         all
+    }
+}
+
+/// One of several shapes may be two of them at once: an empty list is a list of anything.
+fn loosened(schema: &mut Value) {
+    match schema {
+        Value::Array(all) => all.iter_mut().for_each(loosened),
+        Value::Object(fields) => {
+            if let Some(shapes) = fields.remove("oneOf") {
+                fields.insert("anyOf".to_owned(), shapes);
+            }
+            fields.values_mut().for_each(loosened);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -214,6 +214,16 @@ each_store! {
         ann.pins("0123456789abcdef01234567").await.expect_error(404, "MESSAGE_NOT_FOUND");
     }
 
+    async fn a_reaction_that_is_none_is_refused(house: House) {
+        let [_, bob] = den(&house).await;
+        let message = bob.said("den", "hello").await;
+        for bad in ["x".repeat(65), String::new(), "a\u{7}".to_owned()] {
+            bob.reacts(&message, &bad).await.expect_error(400, "INVALID_BODY");
+            bob.unreacts(&message, &bad).await.expect_error(400, "INVALID_QUERY");
+        }
+        bob.delete(&format!("/messages/{message}/reaction")).await.expect_error(400, "MISSING_PARAMETER");
+    }
+
     async fn reactions_are_a_set(house: House) {
         let [ann, bob] = den(&house).await;
         let id = bob.said("den", "react").await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use banter_server::http::routes::Auth;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::House;
 
@@ -22,6 +22,20 @@ fn references<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
             _ => references(one, into),
         }),
         _ => {}
+    }
+}
+
+/// Is everything there that a schema says must be?
+fn expect_required(document: &Value, schema: &Value, found: &Value) {
+    let schema =
+        schema["$ref"].as_str().map_or(schema, |to| &document["components"]["schemas"][to.rsplit('/').next().unwrap()]);
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        assert!(found.get(name).is_some(), "{name} is not in {found}");
+    }
+    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+        if let Some(found) = found.get(name) {
+            expect_required(document, inner, found);
+        }
     }
 }
 
@@ -111,6 +125,21 @@ each_store! {
             }
         }
         assert!(codes.is_empty(), "codes nobody is told of: {codes:?}");
+    }
+
+    async fn what_is_answered_is_what_is_written(house: House) {
+        let document = document(&house).await;
+        // An empty list is a list of members and a list of ids.
+        assert!(!document.to_string().contains("\"oneOf\""), "one shape may be two of several");
+        let saved = house.platform().post("/admin/clients", json!({"_id": "ann"})).await;
+        let bound = house.platform().post("/admin/clients", json!({"_id": "ann", "issueAccessToken": true})).await;
+        let revoked = house.platform().delete("/admin/clients/ann/token").await;
+        for (answer, method, path) in [(saved, "post", "/admin/clients"), (bound, "post", "/admin/clients"), (revoked, "delete", "/admin/clients/{client_id}/token")] {
+            let schema = &document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"];
+            for part in schema["allOf"].as_array().expect("an envelope and what stands beside it") {
+                expect_required(&document, part, &answer.body());
+            }
+        }
     }
 
     async fn every_reference_leads_somewhere(house: House) {
