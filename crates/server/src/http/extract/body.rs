@@ -146,7 +146,30 @@ pub(crate) fn expect_sound(value: &Value) -> Result<(), ApiError> {
 
 /// 400 that says what was wrong. The caller's own input may be quoted in it, so it is cut short.
 fn wrong(why: String) -> ApiError {
-    rows::INVALID_FIELD.with(why.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
+    rows::INVALID_FIELD.with(plain(&why).chars().filter(|c| !c.is_control()).take(200).collect::<String>())
+}
+
+/// What the parser says, without its own names for what it expects. Those stand behind whatever it quotes.
+fn plain(why: &str) -> String {
+    let untagged = || why.strip_prefix("data did not match any variant of untagged enum ");
+    let expected = why.rsplit_once(", expected ").map(|(_, expected)| expected).or_else(untagged);
+    let Some(expected) = expected else { return why.to_owned() };
+    let (what, place) = match expected.split_once(" at line ") {
+        Some((what, place)) => (what, format!(" at line {place}")),
+        None => (expected, String::new()),
+    };
+    let what = match what {
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "string" | "str" => "a text",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        what if what.starts_with("struct ") => "an object",
+        _ => "something else",
+    };
+    format!("{what} is expected{place}")
 }
 
 /// Do arrays and objects nest deeper than they may? Counts brackets outside of texts.
@@ -289,6 +312,50 @@ mod tests {
         assert!(parse::<Given>(None, b"{\"name\":1}").is_err());
         assert!(parse::<Given>(None, b"{\"name\":\"a\",\"name\":\"b\"}").is_err());
         assert_eq!(parse::<Given>(None, b"{\"name\":\"a\",\"x\":1}").expect("a body").name.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn what_was_expected_is_said_in_plain_words() {
+        #[derive(Debug, serde::Deserialize)]
+        #[expect(dead_code, reason = "only read")]
+        struct Typed {
+            whole: Option<i64>,
+            count: Option<usize>,
+            flag: Option<bool>,
+            text: Option<String>,
+            texts: Option<Vec<String>>,
+            inner: Option<Given>,
+            objects: Option<Vec<Map<String, Value>>>,
+            either: Option<Either>,
+        }
+
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(untagged)]
+        #[expect(dead_code, reason = "only read")]
+        enum Either {
+            One(String),
+            Many(Vec<String>),
+        }
+        for (body, said) in [
+            (r#"{"whole":"x, expected i64 at line 7"}"#, "a whole number is expected"),
+            (r#"{"count":-1}"#, "a whole number from 0 on is expected"),
+            (r#"{"flag":1}"#, "true or false is expected"),
+            (r#"{"text":1}"#, "a text is expected"),
+            (r#"{"texts":"x"}"#, "a list is expected"),
+            (r#"{"inner":1}"#, "an object is expected"),
+            (r#"{"objects":[1]}"#, "an object is expected"),
+            (r#"{"either":{}}"#, "something else is expected"),
+            (r#"{"flag":true,"flag":true}"#, "duplicate field `flag`"),
+        ] {
+            let error = parse::<Typed>(None, body.as_bytes()).expect_err(body);
+            let (_, told) = error.told(banter_domain::moderation::Act::Look);
+            let message = told["error"]["message"].as_str().expect("a text");
+            let expected = format!("Request body is not as documented: {said} at line 1 column ");
+            assert!(
+                message.strip_prefix(&expected).is_some_and(|rest| rest.parse::<u32>().is_ok()),
+                "{body}: {message}"
+            );
+        }
     }
 
     #[test]
