@@ -112,17 +112,17 @@ impl View {
     /// Since a moment: which people did something, in how many rooms messages were written, and how many.
     pub async fn activity(&mut self, since: ObjectId) -> Result<(Vec<UserId>, i64, i64)> {
         // An event names who did something, or whom it is for; he is listed only where he did it.
-        let people = "SELECT p.user_id FROM (
+        let people = "SELECT active.user_id FROM (
                 SELECT DISTINCT ev.user_id FROM events ev
                 WHERE ev.app = $1 AND ev.id >= $2 AND ev.user_id IS NOT NULL AND ev.user_id <> 'platform'
                     AND CASE ev.topic
                         WHEN 'user' THEN COALESCE(ev.payload, '') LIKE '%\"itself\"%'
                         WHEN 'room' THEN COALESCE(ev.payload, '') NOT LIKE '%\"seated\"%'
                         WHEN 'uninvited' THEN COALESCE(ev.payload, '') NOT LIKE '%\"inviter\"%'
-                        ELSE ev.topic NOT IN ('tokens-revoked', 'joined', 'left', 'invited') END) p
-            LEFT JOIN users u ON u.app = $1 AND u.id = p.user_id
+                        ELSE ev.topic NOT IN ('tokens-revoked', 'joined', 'left', 'invited') END) active
+            LEFT JOIN users u ON u.app = $1 AND u.id = active.user_id
             WHERE u.id IS NULL OR (u.kind = 'person' AND u.is_robot = 0)
-            ORDER BY p.user_id";
+            ORDER BY active.user_id";
         let rows = self.session.rows(people, binds![self.app, since]).await?;
         let people = rows.into_iter().map(|mut row| row.user(0)).collect::<Result<_>>()?;
         let text =

@@ -138,7 +138,7 @@ impl Model {
                 _ => Err((403, "NOT_ROOM_MEMBER")),
             },
             Do::SayForCrew => {
-                let apart = apart || self.apart(whom, CREW);
+                let apart = apart || self.apart(whom, CREW) || self.apart(who, CREW);
                 match self.directs.get_mut(&pair(whom, CREW)) {
                     Some(direct) if direct.seen_by.contains(CREW) => {
                         if apart {
