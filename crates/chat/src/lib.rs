@@ -167,9 +167,16 @@ impl Chat {
     }
 
     /// Returns when everything that was committed is durable. A refusal is told only after it: it
-    /// may rest on what another act has just written.
-    pub async fn settled(&self) -> Result<()> {
-        Ok(self.store.settled().await?)
+    /// may rest on what another act has just written. `lost`: what [`Chat::lost`] said when the act began. Errors: what it
+    /// rests on may have come to nothing.
+    pub async fn settled(&self, lost: u64) -> Result<()> {
+        Ok(self.store.settled(lost).await?)
+    }
+
+    /// How many commits that others shared have failed so far.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.store.lost()
     }
 
     /// Does the database answer?

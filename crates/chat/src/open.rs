@@ -86,14 +86,9 @@ impl Open<'_> {
         self.caller.app.number
     }
 
-    /// Locks a room for an act of the caller. Errors: [`Error::NoRoom`].
+    /// Locks a room. Errors: [`Error::NoRoom`].
     pub(crate) async fn lock_room(&mut self, id: &RoomId) -> Result<LockedRoom> {
-        self.lock_room_by(id, &self.caller.user()).await
-    }
-
-    /// As [`Open::lock_room`], for an act of any user.
-    pub(crate) async fn lock_room_by(&mut self, id: &RoomId, user: &UserId) -> Result<LockedRoom> {
-        let room = self.tx.lock_room_by(id, user).await?.ok_or(Error::NoRoom)?;
+        let room = self.tx.lock_room(id).await?.ok_or(Error::NoRoom)?;
         self.move_on();
         Ok(room)
     }

@@ -1,7 +1,7 @@
 //! What users keep for their own clients. Nobody else ever sees any of it (L-38).
 
 use banter_domain::id::{RoomId, UserId};
-use banter_domain::moderation::hears;
+use banter_domain::moderation::{expect_not_shut_out, hears};
 use banter_domain::record::Topic;
 use banter_domain::user::UserKind;
 use serde_json::{Map, Value, json};
@@ -101,12 +101,15 @@ impl Chat {
         if !caller.is_platform() {
             let user = caller.user();
             // To a user, a room he is not in is none.
-            if !hears(open.tx.standing(&room.id, &user).await?) {
+            let standing = open.tx.standing(&room.id, &user).await?;
+            if !hears(standing) {
                 return Err(Error::NoRoom);
             }
             if !open.tx.is_in_group(group, &user).await? {
                 return Err(Error::NoGroup);
             }
+            // The others of the group read it.
+            expect_not_shut_out(standing)?;
         } else if open.tx.user(group).await?.is_none_or(|user| user.kind != UserKind::Group) {
             return Err(Error::NoGroup);
         }

@@ -146,9 +146,20 @@ impl Store {
     }
 
     /// Returns when everything committed so far is durable: a refusal judged on somebody else's
-    /// fresh write waits here.
-    pub async fn settled(&self) -> Result<()> {
-        self.engine.settled().await
+    /// fresh write waits here. `lost`: what [`Store::lost`] said before it was judged. Errors: [`Error::TryAgain`] if a
+    /// commit has failed since.
+    pub async fn settled(&self, lost: u64) -> Result<()> {
+        self.engine.settled().await?;
+        if self.engine.lost() == lost {
+            return Ok(());
+        }
+        Err(Error::TryAgain("what was found may have come to nothing".to_owned()))
+    }
+
+    /// How many commits that others shared have failed so far.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.engine.lost()
     }
 
     /// Copies a consistent state to a file (SQLite only).

@@ -62,17 +62,24 @@ pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
 /// looks from left to right then: from the user's few groups, and not from the room's many members. The fifth is about
 /// the user groups that bring him: none (NULL), all of them banned (1), or not all (0).
 const STANDING_COLUMNS: &str = "r.owner, m.member, m.manager, m.hidden,
-        (SELECT MIN(CASE WHEN EXISTS (SELECT 1 FROM relations b WHERE b.app = g.app AND b.kind = 'ban'
-                AND b.room = r.id AND b.blockee = g.grp AND b.lifted_ms IS NULL) THEN CAST(1 AS BIGINT) ELSE 0 END)
+        (SELECT MIN(CASE WHEN r.kind <> 'direct' AND EXISTS (SELECT 1 FROM relations b WHERE b.app = g.app
+                AND b.kind = 'ban' AND b.room = r.id AND b.blockee = g.grp AND b.lifted_ms IS NULL) THEN CAST(1 AS BIGINT) ELSE 0 END)
             FROM group_members g CROSS JOIN members gm WHERE g.app = r.app AND g.user_id = $3
-            AND gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1),
+            AND gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1 AND gm.hidden = 0),
         CASE WHEN r.kind <> 'direct' THEN EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban'
             AND b.room = r.id AND b.blockee = $3 AND b.lifted_ms IS NULL) ELSE FALSE END,
         CASE WHEN r.kind = 'direct' THEN
             EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block'
-                AND b.blocker IN ($3, r.low, r.high) AND b.blockee IN ($3, r.low, r.high) AND b.lifted_ms IS NULL)
+                AND b.blocker IN ($3, r.low, r.high) AND b.blockee IN ($3, r.low, r.high) AND b.lifted_ms IS NULL
+                AND ($3 IN (r.low, r.high) OR $3 NOT IN (b.blocker, b.blockee) OR NOT EXISTS (SELECT 1
+                    FROM group_members o WHERE o.app = b.app AND o.user_id = $3 AND o.grp IN (b.blocker, b.blockee))))
+            OR EXISTS (SELECT 1 FROM group_members g CROSS JOIN relations b WHERE g.app = r.app
+                AND g.grp IN (r.low, r.high) AND b.app = g.app AND b.kind = 'block'
+                AND b.blocker IN ($3, g.user_id) AND b.blockee IN ($3, g.user_id) AND b.lifted_ms IS NULL
+                AND NOT EXISTS (SELECT 1 FROM group_members o WHERE o.app = g.app AND o.grp = g.grp AND o.user_id = $3))
             ELSE FALSE END,
-        r.secret = 1 AND m.user_id IS NULL";
+        r.secret = 1 AND m.user_id IS NULL,
+        CASE WHEN r.kind = 'direct' THEN $3 IN (r.low, r.high) ELSE FALSE END";
 const STANDING_FROM: &str = "FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
     WHERE r.app = $1 AND r.id = $2";
 
@@ -98,19 +105,6 @@ static STANDINGS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Whoever acts in a direct room for a user group is none of its two, but a block between him and one of them holds for him
-/// (L-21): their pairs are locked as well, all in one order. Nothing to do in any other room. PostgreSQL only.
-const HOLD_PAIRS: &str = "INSERT INTO pairs (app, low, high, room)
-    WITH brought AS MATERIALIZED (SELECT r.low, r.high, u.id FROM rooms r CROSS JOIN unnest(CAST($3 AS TEXT[])) AS u (id)
-        WHERE r.app = $1 AND r.id = $2 AND r.kind = 'direct' AND u.id NOT IN (r.low, r.high)
-            AND EXISTS (SELECT 1 FROM group_members g WHERE g.app = $1 AND g.user_id = u.id AND g.grp IN (r.low, r.high)))
-    SELECT CAST($1 AS BIGINT), o.low, o.high, CAST(NULL AS TEXT) FROM (
-        SELECT low, high FROM brought
-        UNION SELECT LEAST(low, id), GREATEST(low, id) FROM brought
-        UNION SELECT LEAST(high, id), GREATEST(high, id) FROM brought
-    ) o ORDER BY o.low, o.high
-    ON CONFLICT (app, low, high) DO UPDATE SET room = pairs.room";
-
 /// Reads a standing from the columns that begin at `from`.
 fn standing(row: &mut Row, from: usize, user: &UserId) -> Result<Standing> {
     let owner = row.user_opt(from)?.as_ref() == Some(user);
@@ -129,9 +123,9 @@ fn standing(row: &mut Row, from: usize, user: &UserId) -> Result<Standing> {
         in_group_only: member && !own,
         // Whom only banned user groups bring is banned with them.
         banned: row.flag(from + 5)? || (!own && brought == Some(1)),
-        // One of the two may be a user group: a block of the two holds for all of its people, and a block between one
-        // of them and the other side for him. It is nothing to those who are not in the room.
-        blocked: row.flag(from + 6)? && (member || row.int_opt(from + 1)?.is_some()),
+        // One of the two may be a user group: a block of the two holds for all of its people, and a block between
+        // somebody and one of the other side's people for him. It is nothing to those who are not in the room.
+        blocked: row.flag(from + 6)? && (member || row.int_opt(from + 1)?.is_some() || row.flag(from + 8)?),
         // What a block made is hidden from everybody who is not in it: a second account, or a
         // friend, could tell the blocked side (R-09).
         hidden: row.int_opt(from + 3)? == Some(1) || row.flag(from + 7)?,
@@ -248,20 +242,9 @@ impl View {
 
 impl Tx {
     /// Locks a room until this transaction ends, and its pair before it if it is a direct one.
-    /// Everything read after it stays true until then, but for how somebody stands in a direct room of others:
-    /// that is [`Tx::lock_room_by`]'s. `None`: no such room.
+    /// Everything read after it stays true until then. `None`: no such room.
     pub async fn lock_room(&mut self, id: &RoomId) -> Result<Option<LockedRoom>> {
-        let statements = self.locking(id, Vec::new());
-        self.lock_by(statements).await
-    }
-
-    /// As [`Tx::lock_room`], for an act of this user, so that how he stands there stays true as well.
-    pub async fn lock_room_by(&mut self, id: &RoomId, user: &UserId) -> Result<Option<LockedRoom>> {
-        let statements = self.locking(id, vec![user.as_str().to_owned()]);
-        self.lock_by(statements).await
-    }
-
-    async fn lock_by(&mut self, statements: Vec<Statement>) -> Result<Option<LockedRoom>> {
+        let statements = self.locking(id);
         let answers = self.view.session.batch(statements).await?;
         answers.into_iter().next_back().map_or(Ok(None), locked)
     }
@@ -276,7 +259,7 @@ impl Tx {
             let standing = standing(&mut row, ROOM_COLUMNS + 1, user)?;
             return Ok(Some((locked_row(row)?, standing)));
         }
-        let mut statements = self.locking(id, vec![user.as_str().to_owned()]);
+        let mut statements = self.locking(id);
         statements.push(Statement { text: STANDING.as_str().into(), binds: binds![self.view.app, id, user] });
         let mut answers = self.view.session.batch(statements).await?.into_iter();
         let (stands, room) = (answers.next_back().unwrap_or_default(), answers.next_back().unwrap_or_default());
@@ -288,19 +271,15 @@ impl Tx {
     pub(crate) fn locking_for<'a>(&self, id: &RoomId, users: impl Iterator<Item = &'a UserId>) -> Vec<Statement> {
         let users: Vec<String> =
             users.map(|user| user.as_str().to_owned()).collect::<BTreeSet<_>>().into_iter().collect();
-        let mut statements = self.locking(id, users.clone());
+        let mut statements = self.locking(id);
         statements.push(Statement { text: STANDINGS.as_str().into(), binds: binds![self.view.app, id, users] });
         statements
     }
 
-    /// `users`: who acts there.
-    fn locking(&self, id: &RoomId, users: Vec<String>) -> Vec<Statement> {
+    fn locking(&self, id: &RoomId) -> Vec<Statement> {
         let app = self.view.app;
-        let mut statements = Vec::with_capacity(4);
+        let mut statements = Vec::with_capacity(3);
         if self.view.kind == EngineKind::Postgres && !sabotage::removed(Lock::Pair) {
-            if !users.is_empty() {
-                statements.push(Statement { text: HOLD_PAIRS.into(), binds: binds![app, id, users] });
-            }
             // A room's pair never changes, so it can be read without the room's lock.
             statements.push(Statement {
                 text: "SELECT p.low FROM rooms r JOIN pairs p ON p.app = r.app AND p.low = r.low AND p.high = r.high
@@ -329,6 +308,31 @@ impl Tx {
         let mut rows = self.view.session.rows(text, binds![app, low, high]).await?;
         let room = rows.first_mut().map_or(Ok(None), |row| row.room_id_opt(0))?;
         Ok(LockedPair { pair: pair.clone(), room })
+    }
+
+    /// Locks a pair of whom one is to block the other, and every pair in whose room that holds too, because one of the two
+    /// is a user group that has one of them in it: whoever speaks there holds that room's own pair.
+    pub async fn lock_pairs_of_block(&mut self, pair: &Pair) -> Result<LockedPair> {
+        let mut pairs = BTreeSet::from([pair.clone()]);
+        if self.view.kind == EngineKind::Postgres {
+            let [low, high] = pair.both().map(|user| [user.clone()].to_vec());
+            let (mut lows, mut highs) = (low.clone(), high.clone());
+            let text = "SELECT user_id, grp FROM group_members WHERE app = $1 AND user_id = ANY($2)";
+            let both = [low, high].concat();
+            for mut row in self.view.session.rows(text, binds![self.view.app, both.as_slice()]).await? {
+                let (user, group) = (row.user(0)?, row.user(1)?);
+                if lows.first() == Some(&user) { lows.push(group) } else { highs.push(group) }
+            }
+            pairs.extend(lows.iter().flat_map(|low| highs.iter().filter_map(|high| Pair::of(low, high))));
+        }
+        let mut own = None;
+        for one in &pairs {
+            let locked = self.lock_pair(one).await?;
+            if one == pair {
+                own = Some(locked);
+            }
+        }
+        own.ok_or_else(|| Error::Database("a pair is not among its own".to_owned()))
     }
 
     /// Locks the pairs of a user with others, so that what is read of blocks between them stays true

@@ -152,13 +152,15 @@ impl Tx {
         Ok(more)
     }
 
-    /// Notes for SQLite that what a message says has changed: it enters the search index anew.
+    /// Notes for SQLite that what a message says has changed: it enters the search index anew. What is newer than all that
+    /// is indexed is read in any case, as it is then; read twice it would be entered twice.
     pub(crate) async fn index_again(&mut self, room: &LockedRoom, id: ObjectId) -> Result<()> {
         if self.view.kind == EngineKind::Postgres {
             return Ok(());
         }
-        let text =
-            "INSERT INTO search_again (number) SELECT number FROM messages WHERE app = $1 AND room = $2 AND id = $3
+        let text = "INSERT INTO search_again (number)
+            SELECT number FROM messages WHERE app = $1 AND room = $2 AND id = $3
+                AND number <= (SELECT number FROM search_upto)
             ON CONFLICT DO NOTHING";
         self.view.session.put(text, binds![self.view.app, &room.room.id, id]).await
     }

@@ -199,6 +199,12 @@ pub trait Engine: Send + Sync {
     /// what another session just wrote waits here before it is told.
     async fn settled(&self) -> Result<()>;
 
+    /// How many commits have failed so far of which other sessions had seen what they carried: it came to nothing after
+    /// that. None where nobody sees what is not committed.
+    fn lost(&self) -> u64 {
+        0
+    }
+
     /// Which database this is.
     fn kind(&self) -> EngineKind;
 

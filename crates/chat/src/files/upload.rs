@@ -56,7 +56,7 @@ impl Open<'_> {
         };
         let speaker = self.speaker(named, false).await?;
         let Some(room) = room else { return Ok((speaker, None)) };
-        let room = self.lock_room_by(room, &speaker.user.profile.id).await?;
+        let room = self.lock_room(room).await?;
         self.judge_as(Act::Upload, &room, &speaker.user.profile.id, speaker.actor, false).await?;
         Ok((speaker, Some(room)))
     }

@@ -130,10 +130,10 @@ impl Chat {
 impl Open<'_> {
     /// The room of one recipient, locked. `None`: there is none, and none may be made.
     async fn room_of_para(&mut self, speaker: &Speaker, para: &Para) -> Result<Option<LockedRoom>> {
-        let sender = &speaker.user.profile.id;
         if let Some(room) = &para.room {
-            return Ok(self.tx.lock_room_by(room, sender).await?);
+            return Ok(self.tx.lock_room(room).await?);
         }
+        let sender = &speaker.user.profile.id;
         let Some(receiver) = &para.receiver else { return Ok(None) };
         let Some(pair) = Pair::of(sender, receiver) else { return Ok(None) };
         if self.tx.user(receiver).await?.is_none() {
@@ -148,8 +148,7 @@ impl Open<'_> {
         // A room is made only for a message that may be said in it.
         let kind = RoomKind::Direct(pair.pair().clone());
         let wanted = crate::rooms::new_room_row(pair.pair().computed_room(), kind, self.now_ms);
-        let blocked = speaker.actor != Actor::Platform
-            && !self.tx.blocked_with(sender, std::slice::from_ref(receiver)).await?.is_empty();
+        let blocked = speaker.actor != Actor::Platform && self.kept_apart(sender, receiver).await?;
         let standing = Standing { member: true, blocked, ..Default::default() };
         decide(Act::Send, Facts { actor: speaker.actor, room: &wanted, standing, author: false })?;
         let mut room = match known {

@@ -126,7 +126,7 @@ impl Open<'_> {
             return self.message_in(room, id, act).await;
         }
         let speaker = self.speaker(sender, force).await?;
-        let room = self.lock_room_by(room, &speaker.user.profile.id).await?;
+        let room = self.lock_room(room).await?;
         self.judge_as(act, &room, &speaker.user.profile.id, speaker.actor, true).await?;
         if speaker.force {
             self.audit(Action::Force, Some(&speaker.user.profile.id), Some(&room.id), None, None).await?;

@@ -43,7 +43,7 @@ impl Open<'_> {
         if self.tx.user(blocker).await?.is_none() {
             return Err(Denied::NotPermitted(Act::Block).into());
         }
-        let mut pair = self.tx.lock_pair(&pair).await?;
+        let mut pair = self.tx.lock_pairs_of_block(&pair).await?;
         let (room, made_ms) = self.room_for_block(&mut pair, blocker, blockee).await?;
         let record = (self.new_id(), self.now_ms);
         let relation = match self.tx.save_block(&pair, &room, blocker, made_ms, record).await? {

@@ -19,6 +19,8 @@ impl Chat {
     /// refusals.
     pub async fn join(&self, caller: &Caller, id: &RoomId, system_message: bool) -> Result<RoomSeen> {
         let mut open = self.begin(caller).await?;
+        let inviter = open.inviter(id).await?;
+        open.hold_pairs(&inviter).await?;
         let room = open.lock_room(id).await?;
         let standing = open.standing_of_caller(&room).await?;
         // Judged even for a member, so that a banned one is told so (N-05).
@@ -109,7 +111,7 @@ impl Open<'_> {
     /// Holds the pairs of the caller with those he would bring, before any room: whether a block stands
     /// between them stays as it is read. The platform is kept apart from nobody.
     pub(super) async fn hold_pairs(&mut self, users: &[UserId]) -> Result<()> {
-        if self.caller.actor() == Actor::Platform {
+        if users.is_empty() || self.caller.actor() == Actor::Platform {
             return Ok(());
         }
         let mut all = users.to_vec();
@@ -190,8 +192,18 @@ impl Open<'_> {
         self.room_changed_by(room, standing).await
     }
 
-    /// Might whoever invited somebody bring him in by himself now?
+    /// Who invited the caller into a room, if anybody did.
+    pub(super) async fn inviter(&mut self, room: &RoomId) -> Result<Vec<UserId>> {
+        let invitation = self.tx.invitation(room, &self.caller.user()).await?;
+        Ok(invitation.into_iter().map(|invitation| invitation.inviter.id).filter(|id| !id.is_platform()).collect())
+    }
+
+    /// Might whoever invited the caller bring him in by himself now? Not whom a block keeps from him.
     async fn still_brings(&mut self, room: &LockedRoom, inviter: &UserId) -> Result<bool> {
+        let caller = self.caller.user();
+        if !self.tx.blocked_with(&caller, std::slice::from_ref(inviter)).await?.is_empty() {
+            return Ok(false);
+        }
         let standing = self.tx.standing(&room.id, inviter).await?;
         let actor = if inviter.is_platform() { Actor::Platform } else { Actor::User };
         let facts = Facts { actor, room, standing, author: false };

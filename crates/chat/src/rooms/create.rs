@@ -46,7 +46,11 @@ impl Chat {
     /// [`Chat::create_room`] and [`Chat::join`].
     pub async fn open_room(&self, caller: &Caller, new: NewRoom) -> Result<RoomSeen> {
         let mut open = self.begin(caller).await?;
-        open.hold_pairs(&new.members).await?;
+        let mut others = new.members.clone();
+        if let Some(id) = &new.id {
+            others.extend(open.inviter(id).await?);
+        }
+        open.hold_pairs(&others).await?;
         let room = match new.kind.unwrap_or(NewKind::Group) {
             NewKind::Direct => open.open_direct(&new).await?,
             NewKind::Group => open.open_group(&new, RoomKind::Group).await?,
@@ -278,7 +282,18 @@ impl Open<'_> {
     /// One of the two comes (back) to a direct room; from now on both see it.
     async fn enter_direct(&mut self, mut room: LockedRoom) -> Result<LockedRoom> {
         let caller = self.caller.user();
-        self.show_to_both(&mut room).await?;
+        let other = room.kind.pair().and_then(|pair| pair.other(&caller)).cloned();
+        let apart = match &other {
+            Some(other) if self.caller.actor() != Actor::Platform => self.kept_apart(&caller, other).await?,
+            Some(_) | None => false,
+        };
+        // What a block made is there for both once one of them opens it. Else nobody is brought back by whom
+        // he is kept apart from (L-07).
+        if apart && !room.secret {
+            self.show(&room, &caller).await?;
+        } else {
+            self.show_to_both(&mut room).await?;
+        }
         self.seat(&room, &caller).await?;
         self.note(&caller);
         Ok(room)
@@ -293,7 +308,7 @@ impl Open<'_> {
             if !self.tx.standing(&room.id, member).await?.member {
                 let hidden = member != opener
                     && self.caller.actor() != Actor::Platform
-                    && !self.tx.blocked_with(opener, std::slice::from_ref(member)).await?.is_empty();
+                    && self.kept_apart(opener, member).await?;
                 self.tx.insert_member(room, member, Place { hidden, ..Place::default() }, self.now_ms).await?;
                 if !hidden {
                     self.seated(room, member).await?;
@@ -301,6 +316,13 @@ impl Open<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Does a block stand between a user and another, or one of the people of a user group (L-09)?
+    pub(crate) async fn kept_apart(&mut self, user: &UserId, other: &UserId) -> Result<bool> {
+        let mut all = vec![other.clone()];
+        all.extend(self.tx.group_members(std::slice::from_ref(other)).await?.into_values().flatten());
+        Ok(!self.tx.blocked_with(user, &all).await?.is_empty())
     }
 
     pub(super) async fn standing_of_caller(&mut self, room: &LockedRoom) -> Result<Standing> {

@@ -33,10 +33,7 @@ impl Chat {
         let mut open = self.begin(&caller).await?;
         // The room before the delivery, as everybody locks it.
         let room = match &delivery.target {
-            Target::Room(room) if reply.state.is_some() || reply.words.is_some() => match &reply.sender {
-                Some(sender) => open.tx.lock_room_by(room, sender).await?,
-                None => open.tx.lock_room(room).await?,
-            },
+            Target::Room(room) if reply.state.is_some() || reply.words.is_some() => open.tx.lock_room(room).await?,
             Target::Room(_) | Target::App => None,
         };
         open.move_on();

@@ -64,6 +64,10 @@ impl Engine for Recorder {
         self.inner.settled().await
     }
 
+    fn lost(&self) -> u64 {
+        self.inner.lost()
+    }
+
     fn kind(&self) -> EngineKind {
         self.inner.kind()
     }

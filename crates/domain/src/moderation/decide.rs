@@ -63,9 +63,15 @@ pub fn decide(act: Act, facts: Facts<'_>) -> Result<(), Denied> {
 }
 
 fn shut_out(terms: Terms, standing: Standing) -> Result<(), Denied> {
-    if terms.ban && standing.banned {
+    let Standing { banned, blocked, .. } = standing;
+    expect_not_shut_out(Standing { banned: terms.ban && banned, blocked: terms.block && blocked, ..standing })
+}
+
+/// Whoever is banned, or kept apart by a block, leaves nothing that others read.
+pub fn expect_not_shut_out(standing: Standing) -> Result<(), Denied> {
+    if standing.banned {
         Err(Denied::Banned)
-    } else if terms.block && standing.blocked {
+    } else if standing.blocked {
         Err(Denied::Blocked)
     } else {
         Ok(())

@@ -12,7 +12,8 @@ mod notify;
 
 pub use act::{Act, Frozen, Needs, Terms};
 pub use decide::{
-    Actor, Facts, Target, decide, hears, may_be_brought, may_change_room, may_hear_room, sees_hidden, shows_reading,
+    Actor, Facts, Target, decide, expect_not_shut_out, hears, may_be_brought, may_change_room, may_hear_room,
+    sees_hidden, shows_reading,
 };
 pub use denied::Denied;
 pub use hook::{may_answer, webhook_stands};

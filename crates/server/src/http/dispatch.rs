@@ -96,10 +96,16 @@ pub(crate) async fn dispatch(
     Ok(response.map(|body| Body::new(Streamed { body, _in_hand: in_hand })))
 }
 
-/// The body, and whether all of it has come. Most requests have none, and an empty one costs nothing.
+/// Bodies up to this are taken off the connection though nobody reads them, bytes.
+const SHORT: u64 = 16 * 1024;
+
+/// The body, and whether all of it has come, unless it is short. Most requests have none, and an empty one costs nothing.
 fn arriving(body: Incoming) -> (Body, Option<Arc<AtomicBool>>) {
     if HttpBody::is_end_stream(&body) {
         return (Body::empty(), None);
+    }
+    if HttpBody::size_hint(&body).upper().is_some_and(|length| length <= SHORT) {
+        return (Body::new(body), None);
     }
     let come = Arc::new(AtomicBool::new(false));
     (Body::new(Arriving { body, come: come.clone() }), Some(come))
@@ -192,6 +198,7 @@ async fn routed(
         }
     };
     let params = params.into_iter().map(decoded).collect();
+    let lost = edge.chat.lost();
     let mut app = None;
     let inbound = async {
         let asking = auth::caller(edge, route, (parts.uri.query(), &parts.headers), connection).await?;
@@ -228,14 +235,13 @@ async fn routed(
         Err(error) => error.into_response(),
     };
     let Some(Failed(error)) = response.extensions().get::<Failed>().cloned() else { return (response, Some(index)) };
-    (refused(edge, route, app, &error, request_id).await, Some(index))
+    (refused(edge, route, app, (&error, lost), request_id).await, Some(index))
 }
 
 /// A body nobody may read, such as the `{}` clients send where none is asked for, is taken off the
 /// connection before the answer: else the connection would have to close behind it. Longer ones are
 /// left to the handler, or to the end of the connection.
 async fn taken_in(body: Body, headers: &HeaderMap, patience: Duration) -> Body {
-    const SHORT: u64 = 16 * 1024;
     let length =
         headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
     if body.is_end_stream() || length.is_none_or(|length: u64| length > SHORT) {
@@ -268,7 +274,7 @@ async fn refused(
     edge: &Edge,
     route: &Route,
     app: Option<Arc<App>>,
-    error: &ApiError,
+    (error, lost): (&ApiError, u64),
     request_id: &HeaderValue,
 ) -> Response {
     let row = error.row(route.act);
@@ -280,7 +286,7 @@ async fn refused(
     }
     if route.changes()
         && row.status < 500
-        && let Err(fault) = edge.chat.settled().await
+        && let Err(fault) = edge.chat.settled(lost).await
     {
         return tell(&ApiError::from(fault), route.act, request_id);
     }

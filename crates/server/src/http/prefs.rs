@@ -39,7 +39,7 @@ pub fn routes() -> Vec<Route> {
             .param(Param::path("group", "Which user group; one must be in it"))
             .answer(room_shape("RoomPref").required("room", Kind::Id, "Which room"))
             .example(sample::answer(&json!({"room": "demo-room", "tags": ["work"]})))
-            .errors(&[rows::ROOM_NOT_FOUND, rows::GROUP_NOT_FOUND])
+            .errors(&[rows::ROOM_NOT_FOUND, rows::GROUP_NOT_FOUND, rows::USER_BANNED, rows::USER_BLOCKED])
     };
     vec![
         own(Route::new(Act::MindOwn, Method::GET, "/me/pref", list))

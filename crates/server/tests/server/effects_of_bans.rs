@@ -189,6 +189,10 @@ each_store! {
         olga.unbans("den", "crew").await.expect_ok();
         ivy.said("den", "by way of the crew").await;
         joe.says("den", "me too").await.expect_refused("USER_BANNED");
+        // Of another kind of room under the same id it says nothing: there it could not be lifted.
+        house.platform().delete("/rooms/den").await.expect_ok();
+        house.platform().post("/rooms", json!({"_id": "den", "roomType": "direct", "members": ["olga", "team"]})).await.expect_ok();
+        joe.said("den", "for the team").await;
     }
 
     async fn n_14_robots_speak_for_themselves(house: House) {

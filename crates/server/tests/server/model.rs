@@ -85,6 +85,8 @@ struct Group {
 struct Direct {
     seen_by: BTreeSet<Name>,
     said: Vec<String>,
+    /// One of the two opened it, or something was said: it is not only what a block made.
+    opened: bool,
 }
 
 #[derive(Debug, Default)]
@@ -105,9 +107,9 @@ impl Model {
 
     /// What must come of it; and if nothing stands against it, it is done.
     fn judge(&mut self, what: Do, who: Name, whom: Name, room: Name, words: &str) -> Verdict {
-        // A user group is kept out of groups with any of its people.
-        let apart = self.apart(who, whom)
-            || (what == Do::Invite && whom == CREW && IN_CREW.iter().any(|one| self.apart(who, one)));
+        // A user group is kept apart with any of its people; one's own hears what one says to it.
+        let to_crew = whom == CREW && !(what == Do::SayTo && IN_CREW.contains(&who));
+        let apart = self.apart(who, whom) || (to_crew && IN_CREW.iter().any(|one| self.apart(who, one)));
         let direct = self.directs.get(&pair(who, whom));
         match what {
             Do::Block if who == whom => Err((400, "SELF_BLOCK_FORBIDDEN")),
@@ -122,7 +124,14 @@ impl Model {
             Do::Unblock => self.blocks.remove(&(who, whom)).then_some(()).ok_or((404, "BLOCK_NOT_FOUND")),
             Do::Open if who == whom => Err((400, "INVALID_ROOM_TYPE")),
             Do::Open => {
-                self.directs.entry(pair(who, whom)).or_default().seen_by.extend([who, whom]);
+                let known = self.directs.contains_key(&pair(who, whom));
+                let direct = self.directs.entry(pair(who, whom)).or_default();
+                direct.seen_by.insert(who);
+                // Nobody is brought by whom he is kept apart from, but to where a block of his stands.
+                if !apart || (known && !direct.opened) {
+                    direct.seen_by.insert(whom);
+                }
+                direct.opened = true;
                 Ok(())
             }
             Do::SayTo => match direct {
@@ -133,18 +142,21 @@ impl Model {
                     let direct = self.directs.entry(pair(who, whom)).or_default();
                     direct.said.push(words.to_owned());
                     direct.seen_by.extend([who, whom]);
+                    direct.opened = true;
                     Ok(())
                 }
                 _ => Err((403, "NOT_ROOM_MEMBER")),
             },
             Do::SayForCrew => {
-                let apart = apart || self.apart(whom, CREW) || self.apart(who, CREW);
+                let apart = apart || self.apart(whom, CREW);
                 match self.directs.get_mut(&pair(whom, CREW)) {
                     Some(direct) if direct.seen_by.contains(CREW) => {
                         if apart {
                             return Err((403, "USER_BLOCKED"));
                         }
                         direct.said.push(words.to_owned());
+                        direct.seen_by.insert(whom);
+                        direct.opened = true;
                         Ok(())
                     }
                     _ => Err((403, "NOT_ROOM_MEMBER")),

@@ -108,6 +108,14 @@ each_store! {
         bob.edits("den", &id, "stork edited").await.expect_ok();
         assert_eq!(found(&bob, messages("heron")).await, []);
         assert_eq!(found(&bob, messages("stork")).await, [("den".to_owned(), vec![id.clone()])]);
+        // Changed before the index has seen it, and again after.
+        let early = bob.said("den", "plover").await;
+        bob.edits("den", &early, "dunlin").await.expect_ok();
+        assert_eq!(found(&bob, messages("dunlin")).await, [("den".to_owned(), vec![early.clone()])]);
+        bob.recalls("den", &early).await.expect_ok();
+        for gone in ["plover", "dunlin"] {
+            assert_eq!(found(&bob, messages(gone)).await, [], "{gone}");
+        }
         // The newest messages go, and what comes after them is found all the same.
         bob.edits("den", &id, "heron again").await.expect_ok();
         ann.erases("den", "_all").await.expect_ok_saying("All messages deleted successfully");

@@ -115,6 +115,9 @@ fn read(mut fields: Map<String, Value>) -> Result<Para, ApiError> {
     Ok(Para { receiver, room, fills })
 }
 
+/// What it takes to look for a value in a text, however short that is, bytes.
+const LOOK: usize = 32;
+
 /// What putting a batch together takes.
 struct Work {
     /// The message before any value is put in, bytes.
@@ -157,7 +160,7 @@ impl Work {
             Value::String(text) => {
                 let mut text = std::borrow::Cow::Borrowed(text.as_str());
                 for (name, with) in fills {
-                    self.spend(text.len())?;
+                    self.spend(text.len() + LOOK)?;
                     let hits = text.matches(name.as_str()).count();
                     if hits > 0 {
                         let grown = hits.saturating_mul(with.len()).saturating_add(text.len() - hits * name.len());
@@ -231,6 +234,11 @@ mod tests {
             words.body.insert(field.to_owned(), Value::from("x".repeat(200_000)));
             assert!((300..limits::BATCH).contains(&recipients(&words, &[])), "{field}");
         }
+        // Nor is it free to look into nothing.
+        let mut empty = Words { text: Value::from("x"), ..Words::default() };
+        empty.body.insert("extra".to_owned(), json!({"all": vec![""; 20_000]}));
+        let fills: Vec<_> = (0..100).map(|n| (format!("$n{n}$"), String::new())).collect();
+        assert!(recipients(&empty, &fills) < 3);
         // A short text that grows is looked through again for every other value.
         let mut fills = vec![("$a$".to_owned(), "x".repeat(60_000))];
         fills.extend((0..99).map(|n| (format!("$n{n}$"), String::new())));

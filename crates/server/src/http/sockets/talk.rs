@@ -193,23 +193,24 @@ impl Talk {
     }
 
     async fn understand(&self, Said { event, arguments, ack }: Said) {
+        let lost = self.edge.chat.lost();
         let Some(arguments) = arguments else {
             // As over REST, who asks is found out first.
             let error = self.caller().err().unwrap_or(rows::INVALID_BODY.into());
-            return self.refuse(ack, &error, Act::Look).await;
+            return self.refuse(ack, (&error, lost), Act::Look).await;
         };
         match Word::of(&event) {
             Some(Word::Conf) => match sound(&arguments) {
                 Ok(()) => self.conf(&arguments, ack),
-                Err(error) => self.refuse(ack, &error, Act::Look).await,
+                Err(error) => self.refuse(ack, (&error, lost), Act::Look).await,
             },
             Some(Word::Enter | Word::EnterAsBefore) => match self.enter(&arguments).await {
                 Ok(shown) => self.answer(ack, &shown),
-                Err(error) => self.refuse(ack, &error, Act::MindOwn).await,
+                Err(error) => self.refuse(ack, (&error, lost), Act::MindOwn).await,
             },
             Some(Word::Message) => match self.message(arguments).await {
                 Ok(shown) => self.answer(ack, &shown),
-                Err(error) => self.refuse(ack, &error, Act::Send).await,
+                Err(error) => self.refuse(ack, (&error, lost), Act::Send).await,
             },
             Some(Word::Typing) => match self.typing(arguments).await {
                 Ok(()) => self.answer(ack, &json!({})),
@@ -218,11 +219,11 @@ impl Talk {
                     self.count_refused(&error, Act::Type);
                     self.answer(ack, &json!({}));
                 }
-                Err(error) => self.refuse(ack, &error, Act::Type).await,
+                Err(error) => self.refuse(ack, (&error, lost), Act::Type).await,
             },
             None => match self.caller() {
-                Ok(_) => self.refuse(ack, &rows::NOT_FOUND.into(), Act::Look).await,
-                Err(error) => self.refuse(ack, &error, Act::Look).await,
+                Ok(_) => self.refuse(ack, (&rows::NOT_FOUND.into(), lost), Act::Look).await,
+                Err(error) => self.refuse(ack, (&error, lost), Act::Look).await,
             },
         }
     }
@@ -236,14 +237,14 @@ impl Talk {
 
     /// What REST would answer. On a socket a refusal reaches nobody but who asked for an acknowledgement.
     /// It waits until what it may rest on is durable.
-    async fn refuse(&self, ack: AckSender, error: &ApiError, act: Act) {
+    async fn refuse(&self, ack: AckSender, (error, lost): (&ApiError, u64), act: Act) {
         let (mut row, mut body) = error.told(act);
         if let Some(fault) = error.fault() {
             tracing::error!(?act, fault, "something said over a socket failed");
         }
         self.count_refused(error, act);
         if row.status < 500
-            && let Err(fault) = self.edge.chat.settled().await
+            && let Err(fault) = self.edge.chat.settled(lost).await
         {
             (row, body) = ApiError::from(fault).told(act);
             tracing::error!(?act, code = row.code, "a refusal over a socket rests on what could not be made durable");

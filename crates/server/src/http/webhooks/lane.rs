@@ -128,11 +128,7 @@ impl Teller<'_> {
     /// Makes one request, and writes down what became of it. Errors: the database; then it is made again.
     async fn attempt(&self, delivery: &Delivery, stopping: &watch::Receiver<()>) -> banter_chat::Result<()> {
         let chat = &self.edge.chat;
-        let place = chat.place_of(self.app, &delivery.target).await?;
-        if !chat.is_still_so(self.app, delivery).await? {
-            return chat.drop_delivery(self.app, delivery).await;
-        }
-        let place = match self.hooks.asker.place(place) {
+        let place = match self.hooks.asker.place(chat.place_of(self.app, &delivery.target).await?) {
             Ok(place) => place,
             Err(why) => return self.bury(delivery, why, None).await,
         };
@@ -143,6 +139,17 @@ impl Teller<'_> {
         let _permits = tokio::select! {
             permits = permits => permits,
             _ = stopped.changed() => return Ok(()),
+        };
+        // The permits may have been waited for: what is told is what holds now.
+        if !chat.is_still_so(self.app, delivery).await? {
+            return chat.drop_delivery(self.app, delivery).await;
+        }
+        let known = place.host().to_owned();
+        let place = match self.hooks.asker.place(chat.place_of(self.app, &delivery.target).await?) {
+            Ok(place) if place.host() == known => place,
+            // It is another's permit that was waited for.
+            Ok(_) => return Ok(()),
+            Err(why) => return self.bury(delivery, why, None).await,
         };
         match self.hooks.asker.ask(&place, delivery, chat.now()).await {
             Went::Arrived(body) => self.arrived(&place, delivery, body).await,

@@ -38,6 +38,8 @@ pub(super) struct Durability {
     /// The same as in `progress`, for the look that costs nothing.
     upto: AtomicU64,
     failed: AtomicBool,
+    /// Commits that failed, and undid turns others had seen.
+    lost: AtomicU64,
     progress: watch::Sender<Progress>,
     syncs: AtomicU64,
     stopping: AtomicBool,
@@ -55,6 +57,7 @@ impl Durability {
             finished: AtomicU64::new(0),
             upto: AtomicU64::new(0),
             failed: AtomicBool::new(false),
+            lost: AtomicU64::new(0),
             progress: watch::Sender::new(Progress::default()),
             syncs: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
@@ -108,6 +111,17 @@ impl Durability {
             Ok(now) if now.upto >= number => Ok(()),
             _ => Err(not_durable()),
         }
+    }
+
+    /// A commit failed, and with it all turns it was to carry. Only who holds the write lock may say so, before
+    /// [`Durability::finish`].
+    pub(super) fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many commits failed so far.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::SeqCst)
     }
 
     /// How many wait for a sync.

@@ -66,6 +66,7 @@ impl Writer {
         };
         if let Err(error) = outcome {
             self.lost.because(error);
+            durability.lose();
             leave(&self.connection, "ROLLBACK");
             self.lost = Arc::default();
         }

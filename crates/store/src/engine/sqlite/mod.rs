@@ -210,6 +210,10 @@ impl Engine for Sqlite {
         durability.wait(durability.begun()).await
     }
 
+    fn lost(&self) -> u64 {
+        self.0.durability.lost()
+    }
+
     fn kind(&self) -> EngineKind {
         EngineKind::Sqlite
     }
