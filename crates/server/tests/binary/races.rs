@@ -23,7 +23,7 @@ enum Shut {
     Ban,
     /// In every other round in a second direct room of the two.
     Block,
-    /// While he speaks for a user group in its direct room.
+    /// In a user group's direct room: he speaks for it, or in every other round to it, and it holds who blocks him.
     BlockInAGroup,
     Freeze,
     Revoke,
@@ -63,10 +63,11 @@ impl Scene {
                 room
             }
             Shut::BlockInAGroup => {
-                house.user(&flooder).await;
-                let group = json!({"_id": room, "nickname": "them", "members": [flooder]});
+                let (inside, outside) = if round.is_multiple_of(2) { (&flooder, &other) } else { (&other, &flooder) };
+                house.user(inside).await;
+                let group = json!({"_id": room, "nickname": "them", "members": [inside]});
                 house.platform().post("/admin/groups", group).await.expect_ok();
-                let opened = house.user(&other).await.opens(&room).await.expect_ok();
+                let opened = house.user(outside).await.opens(&room).await.expect_ok();
                 opened["_id"].as_str().expect("an id").to_owned()
             }
             Shut::Ban | Shut::Freeze | Shut::Revoke => {
