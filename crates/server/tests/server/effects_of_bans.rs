@@ -165,36 +165,6 @@ each_store! {
         assert_eq!(xen.reads("den").await.expect_list().len(), 2, "R-17: he reads, as the banned do");
     }
 
-    async fn n_13_a_banned_user_group_carries_nobody(house: House) {
-        let [olga, max, _] = den(&house).await;
-        house.users(["ivy", "joe"]).await;
-        for (id, people) in [("crew", ["ivy", "max"]), ("team", ["joe", "ivy"])] {
-            let group = json!({"_id": id, "nickname": id, "members": people});
-            house.platform().post("/admin/groups", group).await.expect_ok();
-        }
-        olga.invites("den", ["crew"]).await.expect_ok();
-        let [ivy, joe] = house.users(["ivy", "joe"]).await;
-        ivy.said("den", "by way of the crew").await;
-        olga.bans("den", "crew").await.expect_ok();
-        ivy.says("den", "again").await.expect_refused("USER_BANNED");
-        assert_eq!(ivy.reads("den").await.expect_list().len(), 1, "R-17: she reads, as the banned do");
-        max.said("den", "a member of my own").await;
-        // Another way in holds, until it is banned as well.
-        olga.invites("den", ["team"]).await.expect_ok();
-        ivy.said("den", "by way of the team").await;
-        olga.bans("den", "team").await.expect_ok();
-        for one in [&ivy, &joe] {
-            one.says("den", "again").await.expect_refused("USER_BANNED");
-        }
-        olga.unbans("den", "crew").await.expect_ok();
-        ivy.said("den", "by way of the crew").await;
-        joe.says("den", "me too").await.expect_refused("USER_BANNED");
-        // Of another kind of room under the same id it says nothing: there it could not be lifted.
-        house.platform().delete("/rooms/den").await.expect_ok();
-        house.platform().post("/rooms", json!({"_id": "den", "roomType": "direct", "members": ["olga", "team"]})).await.expect_ok();
-        joe.said("den", "for the team").await;
-    }
-
     async fn n_14_robots_speak_for_themselves(house: House) {
         den(&house).await;
         let robot = json!({"_id": "bot", "isRobot": true});

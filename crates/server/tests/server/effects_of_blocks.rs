@@ -276,58 +276,6 @@ each_store! {
         assert_eq!(house.said(&room).await, ["may I help?"]);
     }
 
-    async fn l_21_a_user_group_is_nobodys_mouth(house: House) {
-        house.users(["ann", "bob", "kim"]).await;
-        let crew = json!({"_id": "crew", "nickname": "Crew", "members": ["bob", "kim"]});
-        house.platform().post("/admin/groups", crew).await.expect_ok();
-        let room = house.user("ann").await.opens("crew").await.expect_ok();
-        let room = room["_id"].as_str().expect("an id").to_owned();
-        let [ann, bob, kim] = house.users(["ann", "bob", "kim"]).await;
-        let message = bob.said(&room, "for the crew").await;
-        // Of one of its people: he is silent, the others are not.
-        ann.blocks("bob").await.expect_ok();
-        bob.says(&room, "still for the crew").await.expect_refused("USER_BLOCKED");
-        bob.edits(&room, &message, "other words").await.expect_refused("USER_BLOCKED");
-        bob.reacts(&message, "👍").await.expect_refused("USER_BLOCKED");
-        kim.said(&room, "me for the crew").await;
-        // Her words would be words to him.
-        ann.says(&room, "to the crew").await.expect_refused("USER_BLOCKED");
-        ann.unblocks("bob").await.expect_ok();
-        bob.said(&room, "again").await;
-        ann.said(&room, "to the crew").await;
-        // Of the group: nobody speaks there, whoever he is.
-        ann.blocks("crew").await.expect_ok();
-        for side in [&ann, &bob, &kim] {
-            side.says(&room, "hello").await.expect_refused("USER_BLOCKED");
-            side.reacts(&message, "👍").await.expect_refused("USER_BLOCKED");
-        }
-        ann.unblocks("crew").await.expect_ok();
-        kim.said(&room, "we are back").await;
-        // By one of its people: he does not speak to whom he blocked.
-        bob.blocks("ann").await.expect_ok();
-        bob.says(&room, "hello").await.expect_refused("USER_BLOCKED");
-    }
-
-    async fn l_09_l_21_nor_does_a_user_group_that_holds_him_bring_words(house: House) {
-        house.users(["ann", "bob", "kim"]).await;
-        let crew = json!({"_id": "crew", "nickname": "Crew", "members": ["ann", "kim"]});
-        house.platform().post("/admin/groups", crew).await.expect_ok();
-        let [ann, bob, kim] = house.users(["ann", "bob", "kim"]).await;
-        ann.blocks("bob").await.expect_ok();
-        let before = ann.room_ids().await;
-        let room = bob.opens("crew").await.expect_ok();
-        let room = room["_id"].as_str().expect("an id");
-        bob.says(room, "to the crew").await.expect_refused("USER_BLOCKED");
-        assert_eq!((ann.room_ids().await, kim.room_ids().await.len()), (before, 0));
-        ann.unblocks("bob").await.expect_ok();
-        bob.said(room, "to the crew").await;
-        kim.said(room, "welcome").await;
-        ann.blocks("bob").await.expect_ok();
-        bob.says(room, "again").await.expect_refused("USER_BLOCKED");
-        ann.says(room, "for the crew").await.expect_refused("USER_BLOCKED");
-        kim.said(room, "he is gone").await;
-    }
-
     async fn l_07_the_blocked_brings_nobody_back(house: House) {
         let room = house.direct("ann", "bob").await;
         let second = json!({"_id": "second", "roomType": "direct", "members": ["ann", "bob"]});
@@ -367,21 +315,6 @@ each_store! {
         bob.joins("den").await.expect_refused("ROOM_CLOSED");
         ann.unblocks("bob").await.expect_ok();
         bob.joins("den").await.expect_ok();
-    }
-
-    async fn l_21_what_a_user_group_keeps_is_not_written_by_the_shut_out(house: House) {
-        house.users(["ann", "bob", "olga"]).await;
-        let crew = json!({"_id": "crew", "nickname": "Crew", "members": ["ann", "bob"]});
-        house.platform().post("/admin/groups", crew).await.expect_ok();
-        house.room("den").owner("olga").members(["ann", "bob"]).await;
-        let room = house.direct("ann", "bob").await;
-        let [ann, bob, olga] = house.users(["ann", "bob", "olga"]).await;
-        olga.bans("den", "bob").await.expect_ok();
-        ann.blocks("bob").await.expect_ok();
-        for (id, code) in [("den", "USER_BANNED"), (room.as_str(), "USER_BLOCKED")] {
-            bob.post(&format!("/roomPrefs/{id}/group/crew"), json!({"tags": ["a word"]})).await.expect_refused(code);
-        }
-        ann.post("/roomPrefs/den/group/crew", json!({"tags": ["mine"]})).await.expect_ok();
     }
 
     async fn l_25_nobody_reads_anothers_list(house: House) {

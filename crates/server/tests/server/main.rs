@@ -37,6 +37,7 @@ mod devices;
 mod docs;
 mod effects_of_bans;
 mod effects_of_blocks;
+mod effects_on_user_groups;
 mod errors;
 mod every_device;
 mod figures;

@@ -265,6 +265,8 @@ async fn what_was_left_open_for_somebody_who_went_away_is_committed() {
 async fn all_turns_of_a_transaction_that_came_to_nothing_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = Sqlite::open(folder.path()).unwrap();
+    let store = crate::Store::over(Arc::new(sqlite.clone()));
+    let lost = store.lost();
     let (mut first, others) = with_others_waiting(&sqlite, &[]).await;
     assert!(others.is_empty());
     // As SQLite does by itself when the disk is full.
@@ -293,4 +295,7 @@ async fn all_turns_of_a_transaction_that_came_to_nothing_are_told() {
     assert!(matches!(full.await.unwrap(), Err(Error::Database(_))));
     after.await.unwrap().unwrap();
     assert_eq!(names(&sqlite).await, ["after"]);
+    // What was found while it was there may be told no more; what is found now may.
+    assert!(matches!(store.settled(lost).await, Err(Error::TryAgain(_))));
+    store.settled(store.lost()).await.unwrap();
 }
