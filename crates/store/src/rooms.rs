@@ -315,13 +315,13 @@ impl Tx {
     pub async fn lock_pairs_of_block(&mut self, pair: &Pair) -> Result<LockedPair> {
         let mut pairs = BTreeSet::from([pair.clone()]);
         if self.view.kind == EngineKind::Postgres {
-            let [low, high] = pair.both().map(|user| [user.clone()].to_vec());
-            let (mut lows, mut highs) = (low.clone(), high.clone());
+            let [low, high] = pair.both();
+            let (mut lows, mut highs) = (vec![low.clone()], vec![high.clone()]);
             let text = "SELECT user_id, grp FROM group_members WHERE app = $1 AND user_id = ANY($2)";
-            let both = [low, high].concat();
+            let both = [low.clone(), high.clone()];
             for mut row in self.view.session.rows(text, binds![self.view.app, both.as_slice()]).await? {
                 let (user, group) = (row.user(0)?, row.user(1)?);
-                if lows.first() == Some(&user) { lows.push(group) } else { highs.push(group) }
+                if user == *low { lows.push(group) } else { highs.push(group) }
             }
             pairs.extend(lows.iter().flat_map(|low| highs.iter().filter_map(|high| Pair::of(low, high))));
         }
