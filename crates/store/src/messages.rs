@@ -99,14 +99,37 @@ pub(crate) fn after(time: Option<(TimeField, i64)>, values: &mut Vec<Value>) -> 
     let Some((field, after_ms)) = time else { return String::new() };
     values.push(Value::Int(after_ms));
     let at = values.len();
-    // Nothing is older than its last change, so that one index serves all three.
-    let mut condition = format!(" AND m.updated_ms > ${at}");
-    match field {
-        TimeField::Updated => {}
-        TimeField::Created => condition.push_str(&format!(" AND m.created_ms > ${at}")),
-        TimeField::Message => condition.push_str(&format!(" AND m.message_ms > ${at}")),
+    let column = match field {
+        TimeField::Updated => "updated_ms",
+        TimeField::Created => "created_ms",
+        TimeField::Message => "message_ms",
+    };
+    format!(" AND m.{column} > ${at}")
+}
+
+/// Of a room's messages some that follow each other.
+struct Part {
+    condition: String,
+    order: &'static str,
+    values: Vec<Value>,
+}
+
+/// The messages after a moment, in two parts: such as changed after it but stand at or before `place`, where those end that
+/// were stored by then; and all behind it. The first part comes from an index of the few that changed after they were
+/// stored, hence the sum, which is in no index. Nothing is older than its last change, so these are all.
+fn after_parts(field: TimeField, after_ms: i64, place: i64, at: usize) -> Vec<Part> {
+    let time = at + 1;
+    let written = if field == TimeField::Message { format!(" AND m.message_ms > ${time}") } else { String::new() };
+    let values = || binds![place, after_ms];
+    let mut parts = Vec::with_capacity(2);
+    if field != TimeField::Created {
+        let condition =
+            format!(" AND m.seq + 0 <= ${at} AND m.updated_ms > m.created_ms AND m.updated_ms > ${time}{written}");
+        parts.push(Part { condition, order: "m.seq + 0", values: values() });
     }
-    condition
+    let condition = format!(" AND m.seq > ${at} AND m.created_ms > ${time}{written}");
+    parts.push(Part { condition, order: "m.seq", values: values() });
+    parts
 }
 
 /// Which messages of a whole app are asked for.
@@ -217,15 +240,32 @@ impl View {
             }
         };
         condition.push_str(&eyes.condition(&mut values));
-        condition.push_str(&after(query.after_time, &mut values));
-        values.push(Value::Int(i64::try_from(query.limit).unwrap_or(i64::MAX)));
-        let text = format!(
-            "SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.room = $2 AND m.gone = 0{condition}
-             ORDER BY m.seq {} LIMIT ${}",
-            if scan_up { "ASC" } else { "DESC" },
-            values.len()
-        );
-        let rows = self.session.rows(&text, values).await?;
+        let (up_or_down, first_at) = (if scan_up { "ASC" } else { "DESC" }, values.len() + 1);
+        let mut parts = match query.after_time {
+            None => vec![Part { condition: String::new(), order: "m.seq", values: Vec::new() }],
+            Some((field, after_ms)) => after_parts(field, after_ms, self.place_at(room, after_ms).await?, first_at),
+        };
+        if !scan_up {
+            parts.reverse();
+        }
+        let mut rows = Vec::new();
+        for part in parts.into_iter() {
+            let left = query.limit - rows.len();
+            let mut values = values.clone();
+            values.extend(part.values);
+            values.push(Value::Int(i64::try_from(left).unwrap_or(i64::MAX)));
+            let text = format!(
+                "SELECT {MESSAGE} {FROM} WHERE m.app = $1 AND m.room = $2 AND m.gone = 0{condition}{}
+                 ORDER BY {} {up_or_down} LIMIT ${}",
+                part.condition,
+                part.order,
+                values.len()
+            );
+            rows.extend(self.session.rows(&text, values).await?);
+            if rows.len() >= query.limit {
+                break;
+            }
+        }
         let mut page = self.complete(rows, Some(room)).await?;
         if scan_up != query.ascending {
             page.reverse();

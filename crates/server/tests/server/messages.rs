@@ -16,6 +16,14 @@ fn ids(page: &Value) -> Vec<&str> {
     page["data"].as_array().unwrap().iter().map(|message| message["_id"].as_str().unwrap()).collect()
 }
 
+/// Edits a message, and returns when that was, milliseconds.
+async fn edited_ms(by: &Caller, message: &str) -> i64 {
+    by.edits("den", message, "changed").await.expect_ok();
+    by.get(&format!("/rooms/den/messages/v3?limit=1&beforeMessage={message}")).await.expect_list()[0]["updatedAtMS"]
+        .as_i64()
+        .unwrap()
+}
+
 each_store! {
     async fn a_message_comes_back_whole(house: House) {
         let [_, bob] = den(&house).await;
@@ -294,6 +302,39 @@ each_store! {
         assert_eq!(none["data"], json!([]));
         for bad in ["afterTime=x", "limit=0", "limit=-1", "limit=x", "timeRangeField=x", "sortOrder=x"] {
             bob.get(&format!("/rooms/den/messages/v3?{bad}")).await.expect_error(400, "INVALID_QUERY");
+        }
+    }
+
+    async fn what_changed_and_what_is_new_fill_one_page(house: House) {
+        let [_, bob] = den(&house).await;
+        let mut all = Vec::new();
+        for number in 0..6 {
+            all.push(bob.said("den", &number.to_string()).await);
+        }
+        // All were stored before the moment that is asked for, and some change after it.
+        let stored = bob.reads("den").await.expect_list()[0]["createdAtMS"].as_i64().unwrap();
+        let mut since = stored;
+        while since <= stored {
+            since = edited_ms(&bob, &all[3]).await - 1;
+        }
+        for message in [&all[1], &all[0]] {
+            bob.edits("den", message, "changed").await.expect_ok();
+        }
+        let new = bob.said("den", "new").await;
+        let page = async |query: &str| {
+            let query = format!("afterTime={since}&{query}");
+            let page = bob.get(&format!("/rooms/den/messages/v3?{query}")).await.expect_ok();
+            ids(&page).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let changed = "timeRangeField=updatedAt";
+        assert_eq!(page(changed).await, [&*new, &all[3], &all[1], &all[0]]);
+        assert_eq!(page(&format!("{changed}&sortOrder=asc")).await, [&*all[0], &all[1], &all[3], &new]);
+        assert_eq!(page(&format!("{changed}&limit=3")).await, [&*new, &all[3], &all[1]]);
+        assert_eq!(page(&format!("{changed}&limit=3&sortOrder=asc")).await, [&*all[0], &all[1], &all[3]]);
+        assert_eq!(page(&format!("{changed}&limit=2&beforeMessage={}", all[3])).await, [&*all[3], &all[1]]);
+        assert_eq!(page(&format!("{changed}&limit=1&afterMessage={}&sortOrder=asc", all[1])).await, [&*all[1]]);
+        for stored in ["timeRangeField=createdAt", "timeRangeField=messageTime"] {
+            assert_eq!(page(stored).await, [&*new], "{stored}");
         }
     }
 
