@@ -32,7 +32,8 @@ pub struct Term {
     pub last_is_prefix: bool,
 }
 
-/// The tokens of a message in the order of its text; the place in the list is the position.
+/// The tokens of a message in the order of its text, with a space between any two; the place in this list is the position.
+/// A token is of `[a-z0-9]`. Empty when nothing in the text can be searched for.
 ///
 /// - A word is one token. In it `x` is written `xx`, and a character that is not an ASCII letter or digit is
 ///   `x` and five hexadecimal digits. No character's spelling begins another's, so a prefix
@@ -48,7 +49,11 @@ pub struct Term {
 /// At most [`MAX_INDEXED_CHARACTERS`] tokens. PostgreSQL remembers only the first 255 positions of one token in
 /// one message: a phrase that occurs only behind 255 repetitions of one of its pairs is not found there. FTS5
 /// has no such limit.
-pub fn index_tokens(text: &str) -> Vec<String> {
+pub fn index_text(text: &str) -> String {
+    // Most messages are written in ASCII, and each is indexed: without a list of anything this is several times cheaper.
+    if text.is_ascii() {
+        return ascii_index_text(text);
+    }
     let mut tokens = Vec::new();
     for run in runs(text, MAX_INDEXED_CHARACTERS) {
         match run {
@@ -57,6 +62,29 @@ pub fn index_tokens(text: &str) -> Vec<String> {
                 tokens.extend(pairs(&characters));
                 tokens.extend(characters.last().map(|last| cjk_token(&[*last])));
             }
+        }
+    }
+    tokens.join(" ")
+}
+
+/// As [`index_text`], of words that are spelt as they are but for `x`.
+fn ascii_index_text(text: &str) -> String {
+    let mut tokens = String::with_capacity(text.len() + 16);
+    let mut length = 0;
+    for byte in text.bytes().take(MAX_INDEXED_CHARACTERS) {
+        if !byte.is_ascii_alphanumeric() {
+            length = 0;
+            continue;
+        }
+        if length == 0 && !tokens.is_empty() {
+            tokens.push(' ');
+        } else if length > 0 && length % WORD_TOKEN_CHARACTERS == 0 {
+            tokens.push_str(" xy");
+        }
+        length += 1;
+        match byte.to_ascii_lowercase() {
+            b'x' => tokens.push_str("xx"),
+            other => tokens.push(char::from(other)),
         }
     }
     tokens

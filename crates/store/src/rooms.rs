@@ -1,15 +1,14 @@
 //! Rooms, pairs, and the locks both are changed under.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use banter_domain::id::{ObjectId, Pair, RoomId, UserId};
-use banter_domain::room::{Role, Room, RoomKind, Standing};
+use banter_domain::room::{Room, RoomKind};
 
 use crate::messages::NewMessage;
 use crate::read::{Read, texts_text};
 use crate::sabotage::{self, Lock};
-use crate::sends::RoomForAll;
 use crate::sql::{Row, Statement, Value, binds};
 use crate::{EngineKind, Error, Result, Ties, Tx, View};
 
@@ -57,80 +56,15 @@ pub(crate) fn room(row: &mut Row, from: usize) -> Result<Room> {
     })
 }
 
-/// How a user stands in a room, in one question. `$2` the room, `$3` the user. `CASE`, because SQLite
-/// asks both sides of an `AND` in a column: it would look through all members of a group. `CROSS JOIN`, because it
-/// looks from left to right then: from the user's few groups, and not from the room's many members. The fifth is about
-/// the user groups that bring him: none (NULL), all of them banned (1), or not all (0).
-const STANDING_COLUMNS: &str = "r.owner, m.member, m.manager, m.hidden,
-        (SELECT MIN(CASE WHEN r.kind <> 'direct' AND EXISTS (SELECT 1 FROM relations b WHERE b.app = g.app
-                AND b.kind = 'ban' AND b.room = r.id AND b.blockee = g.grp AND b.lifted_ms IS NULL) THEN CAST(1 AS BIGINT) ELSE 0 END)
-            FROM group_members g CROSS JOIN members gm WHERE g.app = r.app AND g.user_id = $3
-            AND gm.app = g.app AND gm.room = r.id AND gm.user_id = g.grp AND gm.member = 1 AND gm.hidden = 0),
-        CASE WHEN r.kind <> 'direct' THEN EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'ban'
-            AND b.room = r.id AND b.blockee = $3 AND b.lifted_ms IS NULL) ELSE FALSE END,
-        CASE WHEN r.kind = 'direct' THEN
-            EXISTS (SELECT 1 FROM relations b WHERE b.app = r.app AND b.kind = 'block'
-                AND b.blocker IN ($3, r.low, r.high) AND b.blockee IN ($3, r.low, r.high) AND b.lifted_ms IS NULL
-                AND ($3 IN (r.low, r.high) OR $3 NOT IN (b.blocker, b.blockee) OR NOT EXISTS (SELECT 1
-                    FROM group_members o WHERE o.app = b.app AND o.user_id = $3 AND o.grp IN (b.blocker, b.blockee))))
-            OR EXISTS (SELECT 1 FROM group_members g CROSS JOIN relations b WHERE g.app = r.app
-                AND g.grp IN (r.low, r.high) AND b.app = g.app AND b.kind = 'block'
-                AND b.blocker IN ($3, g.user_id) AND b.blockee IN ($3, g.user_id) AND b.lifted_ms IS NULL
-                AND NOT EXISTS (SELECT 1 FROM group_members o WHERE o.app = g.app AND o.grp = g.grp AND o.user_id = $3))
-            ELSE FALSE END,
-        r.secret = 1 AND m.user_id IS NULL,
-        CASE WHEN r.kind = 'direct' THEN $3 IN (r.low, r.high) ELSE FALSE END";
-const STANDING_FROM: &str = "FROM rooms r LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
-    WHERE r.app = $1 AND r.id = $2";
-
-static STANDING: LazyLock<String> = LazyLock::new(|| format!("SELECT {STANDING_COLUMNS} {STANDING_FROM}"));
-static ROOM_AND_STANDING: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {ROOM}, {STANDING_COLUMNS} {STANDING_FROM}"));
-
 /// Is it a direct room that one of its two does not see yet (R-09)?
-const CONCEALED: &str = "CASE WHEN r.kind = 'direct' THEN EXISTS (SELECT 1 FROM members h WHERE h.app = r.app
+pub(crate) const CONCEALED: &str =
+    "CASE WHEN r.kind = 'direct' THEN EXISTS (SELECT 1 FROM members h WHERE h.app = r.app
         AND h.room = r.id AND h.hidden = 1) ELSE FALSE END";
-static LOCKED_AND_STANDING: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {ROOM}, {CONCEALED}, {STANDING_COLUMNS} {STANDING_FROM}"));
 
-/// As [`STANDING`], of several users at once; who it is comes first. `OFFSET 0` keeps PostgreSQL from joining: however
-/// many are in the room, each of the few is looked up.
-static STANDINGS: LazyLock<String> = LazyLock::new(|| {
-    let columns = STANDING_COLUMNS.replace("$3", "u.id");
-    format!(
-        "SELECT u.id, {columns} FROM rooms r CROSS JOIN (SELECT unnest(CAST($3 AS TEXT[])) AS id) u
-         LEFT JOIN LATERAL (SELECT x.member, x.manager, x.hidden, x.user_id FROM members x
-            WHERE x.app = r.app AND x.room = r.id AND x.user_id = u.id OFFSET 0) m ON TRUE
-         WHERE r.app = $1 AND r.id = $2"
-    )
+static LOCK: LazyLock<String> = LazyLock::new(|| {
+    let lock = if sabotage::removed(Lock::Room) { "" } else { " FOR UPDATE" };
+    format!("SELECT {ROOM}, {CONCEALED} FROM rooms r WHERE r.app = $1 AND r.id = $2{lock}")
 });
-
-/// Reads a standing from the columns that begin at `from`.
-fn standing(row: &mut Row, from: usize, user: &UserId) -> Result<Standing> {
-    let owner = row.user_opt(from)?.as_ref() == Some(user);
-    let own = row.int_opt(from + 1)? == Some(1);
-    let manager = row.int_opt(from + 2)? == Some(1);
-    let brought = row.int_opt(from + 4)?;
-    let member = own || brought.is_some();
-    Ok(Standing {
-        role: match (owner, member) {
-            (true, _) => Some(Role::Owner),
-            (false, true) if own && manager => Some(Role::Manager),
-            (false, true) => Some(Role::Member),
-            (false, false) => None,
-        },
-        member,
-        in_group_only: member && !own,
-        // Whom only banned user groups bring is banned with them.
-        banned: row.flag(from + 5)? || (!own && brought == Some(1)),
-        // One of the two may be a user group: a block of the two holds for all of its people, and a block between
-        // somebody and one of the other side's people for him. It is nothing to those who are not in the room.
-        blocked: row.flag(from + 6)? && (member || row.int_opt(from + 1)?.is_some() || row.flag(from + 8)?),
-        // What a block made is hidden from everybody who is not in it: a second account, or a
-        // friend, could tell the blocked side (R-09).
-        hidden: row.int_opt(from + 3)? == Some(1) || row.flag(from + 7)?,
-    })
-}
 
 /// A room that is locked until its transaction ends: the proof that every change to it asks for.
 #[derive(Debug)]
@@ -186,24 +120,12 @@ impl LockedPair {
     }
 }
 
-fn locked(rows: Vec<Row>) -> Result<Option<LockedRoom>> {
+pub(crate) fn locked(rows: Vec<Row>) -> Result<Option<LockedRoom>> {
     rows.into_iter().next().map(locked_row).transpose()
 }
 
-fn locked_row(mut row: Row) -> Result<LockedRoom> {
+pub(crate) fn locked_row(mut row: Row) -> Result<LockedRoom> {
     Ok(LockedRoom { room: room(&mut row, 0)?, concealed: row.flag(ROOM_COLUMNS)? })
-}
-
-/// A locked room, and the standings in it that were read after it.
-pub(crate) fn locked_for_all(room: Vec<Row>, stand: Vec<Row>) -> Result<Option<RoomForAll>> {
-    let Some(room) = locked(room)? else { return Ok(None) };
-    let read = |mut row: Row| {
-        let user = row.user(0)?;
-        let standing = standing(&mut row, 1, &user)?;
-        Ok((user, standing))
-    };
-    let standings = stand.into_iter().map(read).collect::<Result<HashMap<_, _>>>()?;
-    Ok(Some(RoomForAll { room, standings }))
 }
 
 /// What a new room begins with.
@@ -215,20 +137,6 @@ impl View {
         let text = format!("SELECT {ROOM} FROM rooms r WHERE r.app = $1 AND r.id = $2");
         let rows = self.session.rows(&text, binds![self.app, id]).await?;
         rows.into_iter().next().map(|mut row| room(&mut row, 0)).transpose()
-    }
-
-    /// How a user stands in a room. A room that is not there gives the standing of nobody.
-    pub async fn standing(&mut self, id: &RoomId, user: &UserId) -> Result<Standing> {
-        let rows = self.session.rows(&STANDING, binds![self.app, id, user]).await?;
-        rows.into_iter().next().map_or(Ok(Standing::default()), |mut row| standing(&mut row, 0, user))
-    }
-
-    /// A room, and how a user stands in it. `None`: no such room.
-    pub async fn room_and_standing(&mut self, id: &RoomId, user: &UserId) -> Result<Option<(Room, Standing)>> {
-        let rows = self.session.rows(&ROOM_AND_STANDING, binds![self.app, id, user]).await?;
-        let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
-        let standing = standing(&mut row, ROOM_COLUMNS, user)?;
-        Ok(Some((room(&mut row, 0)?, standing)))
     }
 
     /// The room of a pair: where its blocks stand and where "open a direct room" leads.
@@ -249,34 +157,8 @@ impl Tx {
         answers.into_iter().next_back().map_or(Ok(None), locked)
     }
 
-    /// As [`Tx::lock_room`], with how a user stands there: asked together, so that it takes one
-    /// round trip, and in that order, so that the standing is read under the lock.
-    pub async fn lock_room_for(&mut self, id: &RoomId, user: &UserId) -> Result<Option<(LockedRoom, Standing)>> {
-        if self.view.kind == EngineKind::Sqlite {
-            // The one writer's lock is held already: one question is enough.
-            let rows = self.view.session.rows(&LOCKED_AND_STANDING, binds![self.view.app, id, user]).await?;
-            let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
-            let standing = standing(&mut row, ROOM_COLUMNS + 1, user)?;
-            return Ok(Some((locked_row(row)?, standing)));
-        }
-        let mut statements = self.locking(id);
-        statements.push(Statement { text: STANDING.as_str().into(), binds: binds![self.view.app, id, user] });
-        let mut answers = self.view.session.batch(statements).await?.into_iter();
-        let (stands, room) = (answers.next_back().unwrap_or_default(), answers.next_back().unwrap_or_default());
-        let (Some(room), Some(mut row)) = (locked(room)?, stands.into_iter().next()) else { return Ok(None) };
-        Ok(Some((room, standing(&mut row, 0, user)?)))
-    }
-
-    /// What locks a room, and then asks how these users stand there.
-    pub(crate) fn locking_for<'a>(&self, id: &RoomId, users: impl Iterator<Item = &'a UserId>) -> Vec<Statement> {
-        let users: Vec<String> =
-            users.map(|user| user.as_str().to_owned()).collect::<BTreeSet<_>>().into_iter().collect();
-        let mut statements = self.locking(id);
-        statements.push(Statement { text: STANDINGS.as_str().into(), binds: binds![self.view.app, id, users] });
-        statements
-    }
-
-    fn locking(&self, id: &RoomId) -> Vec<Statement> {
+    /// What locks a room, and its pair before it.
+    pub(crate) fn locking(&self, id: &RoomId) -> Vec<Statement> {
         let app = self.view.app;
         let mut statements = Vec::with_capacity(3);
         if self.view.kind == EngineKind::Postgres && !sabotage::removed(Lock::Pair) {
@@ -288,9 +170,7 @@ impl Tx {
                 binds: binds![app, id],
             });
         }
-        let lock = if sabotage::removed(Lock::Room) { "" } else { " FOR UPDATE" };
-        let text = format!("SELECT {ROOM}, {CONCEALED} FROM rooms r WHERE r.app = $1 AND r.id = $2{lock}");
-        statements.push(Statement { text: text.into(), binds: binds![app, id] });
+        statements.push(Statement { text: LOCK.as_str().into(), binds: binds![app, id] });
         statements
     }
 

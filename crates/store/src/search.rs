@@ -2,14 +2,17 @@
 //! somebody searches: whoever searches indexes what is pending first. Sends on PostgreSQL enter it as they are
 //! written; FTS5 takes many at once for a fraction of what it costs to take each.
 
+use std::collections::HashMap;
+
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::message::Kind;
-use banter_domain::search::{RESERVED, Term, index_tokens};
+use banter_domain::search::{RESERVED, Term, index_text};
+use compact_str::CompactString;
 use serde_json::{Map, Value as Json, json};
 
 use crate::read::Read;
 use crate::rooms::LockedRoom;
-use crate::search_syntax::{fts5_text, to_fts5, to_tsquery, tsvector_text};
+use crate::search_syntax::{to_fts5, to_tsquery, tsvector_text};
 use crate::sight::Eyes;
 use crate::sql::{Row, binds};
 use crate::{EngineKind, Result, Tx, View};
@@ -100,13 +103,14 @@ impl Tx {
             FROM search_again a LEFT JOIN messages m ON m.number = a.number ORDER BY a.number LIMIT $1";
         let again = self.view.session.rows(text, binds![limit]).await?;
         let left = limit - count(&again);
+        let mut scopes = HashMap::new();
         for row in again {
             let number = row.int(0)?;
             for text in ["DELETE FROM search WHERE rowid = $1", "DELETE FROM search_again WHERE number = $1"] {
                 self.view.session.put(text, binds![number]).await?;
             }
             if row.int_opt(1)?.is_some() {
-                self.enter_index(row).await?;
+                self.enter_index(row, &mut scopes).await?;
             }
         }
         let text = "SELECT number, app, room, kind, text, body FROM messages
@@ -118,19 +122,21 @@ impl Tx {
             self.view.session.put(text, binds![last.int(0)?]).await?;
         }
         for row in new {
-            self.enter_index(row).await?;
+            self.enter_index(row, &mut scopes).await?;
         }
         Ok(more)
     }
 
-    async fn enter_index(&mut self, mut row: Row) -> Result<()> {
+    /// `scopes`: those of the rooms met so far.
+    async fn enter_index(&mut self, mut row: Row, scopes: &mut HashMap<(i64, RoomId), CompactString>) -> Result<()> {
         let (number, app, room) = (row.int(0)?, row.int(1)?, row.room_id(2)?);
         let tokens = searchable(&row.text(3)?, &row.json(4)?, &row.map(5)?);
         if tokens.is_empty() {
             return Ok(());
         }
+        let scope = scopes.entry((app, room)).or_insert_with_key(|(app, room)| scope(*app, room).into());
         let text = "INSERT INTO search (rowid, scope, tokens) VALUES ($1, $2, $3)";
-        self.view.session.put(text, binds![number, scope(app, &room), fts5_text(&tokens)]).await
+        self.view.session.put(text, binds![number, scope.as_str(), tokens]).await
     }
 
     /// PostgreSQL. Who searches waits for whoever indexes already, and then finds what he wrote.
@@ -177,19 +183,18 @@ fn scope(app: i64, room: &RoomId) -> String {
 
 /// What PostgreSQL is to index of a message in a room; `None`: nothing. The scope stands where no phrase of tokens
 /// can reach it.
-pub(crate) fn tokens_in(app: i64, room: &RoomId, tokens: &[String]) -> Option<String> {
+pub(crate) fn tokens_in(app: i64, room: &RoomId, tokens: &str) -> Option<String> {
     (!tokens.is_empty()).then(|| format!("{} '{}':16383", tsvector_text(tokens), scope(app, room)))
 }
 
 /// What of a message can be searched for: its words, and the name of its file.
-pub(crate) fn searchable(kind: &str, text: &Json, body: &Map<String, Json>) -> Vec<String> {
+pub(crate) fn searchable(kind: &str, text: &Json, body: &Map<String, Json>) -> String {
     if kind == Kind::Recall.name() || Kind::is_system(kind) {
-        return Vec::new();
+        return String::new();
     }
-    let mut all = text.as_str().unwrap_or_default().to_owned();
-    if let Some(name) = body.get("file_name").and_then(Json::as_str) {
-        all.push('\n');
-        all.push_str(name);
+    let words = text.as_str().unwrap_or_default();
+    match body.get("file_name").and_then(Json::as_str) {
+        Some(name) => index_text(&format!("{words}\n{name}")),
+        None => index_text(words),
     }
-    index_tokens(&all)
 }

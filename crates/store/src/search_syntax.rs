@@ -5,19 +5,14 @@
 
 use banter_domain::search::Term;
 
-/// Tokens as the text of an FTS5 row. `ascii` and `unicode61` both cut it back into exactly them.
-pub(crate) fn fts5_text(tokens: &[String]) -> String {
-    tokens.join(" ")
-}
-
-/// Tokens as `tsvector` input, to be bound and cast (`$1::text::tsvector`): positions count from 1.
+/// Tokens, as [`banter_domain::search::index_text`] gives them, as `tsvector` input, to be bound and cast (`$1::text::tsvector`): positions count from 1.
 ///
 /// Not `to_tsvector`, whose parser reads numbers and addresses into tokens. A token may have 2,046 bytes and a
-/// position 16,383, which [`banter_domain::search::index_tokens`] keeps; beyond 255 positions of one token
+/// position 16,383, which [`banter_domain::search::index_text`] keeps; beyond 255 positions of one token
 /// PostgreSQL forgets the further ones.
-pub(crate) fn tsvector_text(tokens: &[String]) -> String {
+pub(crate) fn tsvector_text(tokens: &str) -> String {
     let mut text = String::new();
-    for (position, token) in (1..).zip(tokens) {
+    for (position, token) in (1..).zip(tokens.split(' ')) {
         if position > 1 {
             text.push(' ');
         }
@@ -61,7 +56,7 @@ fn lexeme(token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use banter_domain::search::{index_tokens, matches, query_terms};
+    use banter_domain::search::{index_text, matches, query_terms};
     use proptest::prelude::*;
 
     fn term(tokens: &[&str], last_is_prefix: bool) -> Term {
@@ -73,8 +68,7 @@ mod tests {
         let terms = [term(&["a", "b"], false), term(&["c"], true), term(&["d", "e"], true)];
         assert_eq!(to_fts5(&terms), r#""a b" AND "c" * AND "d e" *"#);
         assert_eq!(to_tsquery(&terms), "'a' <-> 'b' & 'c':* & 'd' <-> 'e':*");
-        let tokens = ["a".to_owned(), "b".to_owned()];
-        assert_eq!((fts5_text(&tokens).as_str(), tsvector_text(&tokens).as_str()), ("a b", "'a':1 'b':2"));
+        assert_eq!(tsvector_text("a b"), "'a':1 'b':2");
     }
 
     #[test]
@@ -96,9 +90,7 @@ mod tests {
     }
 
     fn found(sqlite: &rusqlite::Connection, text: &str, keyword: &str) -> bool {
-        sqlite
-            .execute("INSERT OR REPLACE INTO t(rowid, tokens) VALUES (1, ?1)", [fts5_text(&index_tokens(text))])
-            .unwrap();
+        sqlite.execute("INSERT OR REPLACE INTO t(rowid, tokens) VALUES (1, ?1)", [index_text(text)]).unwrap();
         let terms = query_terms(keyword);
         !terms.is_empty()
             && sqlite

@@ -1,6 +1,7 @@
 //! Tokens: whose they are, and until when. What is stored of a token is a keyed hash (R-18).
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use banter_domain::id::UserId;
 use banter_domain::user::User;
@@ -17,6 +18,17 @@ pub struct Entered {
     pub user: User,
     /// The configured sensitive words, if they were asked for and there are any.
     pub words: Option<String>,
+}
+
+static ENTER: LazyLock<String> = LazyLock::new(|| enter_with("NULL"));
+static ENTER_WITH_WORDS: LazyLock<String> =
+    LazyLock::new(|| enter_with("(SELECT c.value FROM config c WHERE c.app = t.app AND c.name = 'censorship')"));
+
+fn enter_with(words: &str) -> String {
+    format!(
+        "SELECT {USER}, {words} FROM tokens t JOIN users u ON u.app = t.app AND u.id = t.user_id
+         WHERE t.app = $1 AND t.hash = $2 AND t.expires_ms > $3 FOR SHARE OF t"
+    )
 }
 
 /// A token as stored; the token itself is not (R-18).
@@ -73,15 +85,11 @@ impl Tx {
     /// waits for it, and whoever comes after a revocation finds nothing (R-21). With the user come
     /// the app's sensitive words as configured, where others may change them behind this process.
     pub async fn enter(&mut self, hash: &str, now_ms: i64) -> Result<Option<Entered>> {
-        let words = match self.view.kind {
-            EngineKind::Sqlite => "NULL",
-            EngineKind::Postgres => "(SELECT c.value FROM config c WHERE c.app = t.app AND c.name = 'censorship')",
+        let text: &str = match self.view.kind {
+            EngineKind::Sqlite => &ENTER,
+            EngineKind::Postgres => &ENTER_WITH_WORDS,
         };
-        let text = format!(
-            "SELECT {USER}, {words} FROM tokens t JOIN users u ON u.app = t.app AND u.id = t.user_id
-             WHERE t.app = $1 AND t.hash = $2 AND t.expires_ms > $3 FOR SHARE OF t"
-        );
-        let rows = self.view.session.rows(&text, binds![self.view.app, hash, now_ms]).await?;
+        let rows = self.view.session.rows(text, binds![self.view.app, hash, now_ms]).await?;
         let entered = |mut row: Row| Ok(Entered { user: user(&mut row, 0)?, words: row.text_opt(USER_COLUMNS)? });
         rows.into_iter().next().map(entered).transpose()
     }

@@ -11,7 +11,7 @@ use banter_domain::room::Standing;
 use banter_domain::user::{Profile, User};
 use banter_domain::words::WordFilter;
 use banter_store::sabotage::{Lock, removed};
-use banter_store::{EngineKind, LockedRoom, NewMessage, NewSend};
+use banter_store::{LockedRoom, NewMessage, NewSend};
 use serde_json::{Map, Value};
 
 use super::Words;
@@ -49,12 +49,12 @@ impl Chat {
         force: bool,
     ) -> Result<Message> {
         let wish = Wish { caller: caller.clone(), words };
-        match (self.store.kind(), &caller.who) {
+        match &caller.who {
             // An API key may send past bans and blocks, which takes more than can be shared.
-            (EngineKind::Postgres, Who::User { .. }) if !removed(Lock::TokenCheck) => {
-                self.send_together(room, wish).await
+            Who::User { id, token } if !removed(Lock::TokenCheck) => {
+                self.send_together(room, (id.clone(), *token), wish).await
             }
-            _ => self.send_alone(room, wish, sender, force).await,
+            Who::User { .. } | Who::Platform { .. } => Box::pin(self.send_alone(room, wish, sender, force)).await,
         }
     }
 
@@ -135,7 +135,7 @@ impl Open<'_> {
         batch: Option<&str>,
     ) -> Result<Message> {
         let judged = self.judge_message((room, standing), speaker, words, batch).await?;
-        let message = self.insert(room, vec![judged]).await?.pop();
+        let message = self.insert(&mut [(&mut *room, vec![judged])]).await?.pop();
         if speaker.force {
             let sender = &speaker.user.profile.id;
             self.audit(Action::Force, Some(sender), Some(&room.id), None, None).await?;
@@ -143,11 +143,17 @@ impl Open<'_> {
         Ok(message.ok_or_else(|| banter_store::Error::Database("a message has no place".to_owned()))?)
     }
 
-    /// Writes messages that were judged under the room's lock, with their events.
-    pub(crate) async fn insert(&mut self, room: &mut LockedRoom, judged: Vec<Judged>) -> Result<Vec<Message>> {
-        let (new, mut messages): (Vec<_>, Vec<Message>) =
-            judged.into_iter().map(|Judged { new, message }| (new, message)).unzip();
-        let places = self.tx.insert_messages(room, &new).await?;
+    /// Writes messages that were judged under their rooms' locks, with their events, and returns them in their order.
+    pub(crate) async fn insert(&mut self, rooms: &mut [(&mut LockedRoom, Vec<Judged>)]) -> Result<Vec<Message>> {
+        let mut messages = Vec::new();
+        let mut all = Vec::with_capacity(rooms.len());
+        for (room, judged) in rooms {
+            let (new, made): (Vec<_>, Vec<_>) =
+                std::mem::take(judged).into_iter().map(|Judged { new, message }| (new, message)).unzip();
+            messages.extend(made);
+            all.push((&mut **room, new));
+        }
+        let places = self.tx.insert_messages(&mut all).await?;
         for (message, (seq, at_ms)) in messages.iter_mut().zip(places) {
             (message.seq, message.message_ms, message.created_ms, message.updated_ms) = (seq, at_ms, at_ms, at_ms);
         }

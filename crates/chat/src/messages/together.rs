@@ -1,26 +1,27 @@
-//! Sends into one room that wait for one another anyway share a transaction: one look at their tokens, one
-//! lock, one write, one commit.
+//! Sends that wait for one another anyway share a transaction: one look at who comes in, one lock a room, one commit.
 //!
-//! Whoever has the room's turn does what waits for it, his own wish among it. Each is judged by himself, by
-//! what was read under the lock; who is refused is left out, and the others go on. Only on PostgreSQL: on
-//! SQLite writers share their commits already.
+//! Whoever has the turn does what waits, his own wish among it. Each is judged by himself, by what was read under the
+//! room's lock; who is refused is left out, and the others go on. So are those on PostgreSQL whose room somebody else has
+//! locked: they wait for it among themselves, and hold up nobody.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::message::Message;
 use banter_domain::room::Standing;
-use banter_store::{Entered, Error as StoreError, RoomForAll};
-use tokio::sync::oneshot;
+use banter_store::{EngineKind, Entered, Error as StoreError, Had, LockedRoom, RoomForAll, Speakers};
+use tokio::sync::{MutexGuard, oneshot};
 
 use super::Words;
 use super::send::Judged;
+use crate::access::TokenHash;
 use crate::open::Open;
-use crate::{Caller, Chat, Error, Result, Who};
+use crate::{Caller, Chat, Error, Result};
 
 /// So many sends share a transaction at most, so that the first of them does not wait long.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 128;
 
 /// What somebody wants to say.
 #[derive(Clone)]
@@ -29,19 +30,29 @@ pub(crate) struct Wish {
     pub(crate) words: Words,
 }
 
-impl Wish {
-    /// Who wishes, and the hash of his token. `None`: it is no user.
-    fn who(&self) -> Option<(String, UserId)> {
-        match &self.caller.who {
-            Who::User { id, token } => Some((token.hex(), id.clone())),
-            Who::Platform { .. } => None,
-        }
-    }
+impl Wish {}
+
+/// A user's wish to say something in a room, and where he waits to hear what became of it.
+struct Waiting {
+    room: RoomId,
+    user: UserId,
+    token: TokenHash,
+    wish: Wish,
+    answer: oneshot::Sender<Told>,
 }
 
-struct Waiting {
-    wish: Wish,
-    answer: oneshot::Sender<Result<Message>>,
+/// What becomes of a wish.
+enum Told {
+    Done(Result<Message>),
+    /// Somebody else has its room: here it is back.
+    Elsewhere(Wish),
+}
+
+impl Waiting {
+    /// Those of some who wait that come first by room, in their order within each.
+    fn by_room(all: &[Self]) -> impl Iterator<Item = &[Self]> {
+        all.chunk_by(|one, other| one.room == other.room)
+    }
 }
 
 /// Those who wait to speak in one room.
@@ -52,14 +63,22 @@ struct Queue {
 }
 
 impl Queue {
+    fn put(&self, one: Waiting) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Those who are next: of one user only such as came by the same token.
     fn next(&self) -> Vec<Waiting> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tokens = HashMap::new();
-        let (mut next, mut later) = (Vec::new(), Vec::new());
+        let mut tokens: HashMap<UserId, TokenHash> = HashMap::with_capacity(waiting.len());
+        let (mut next, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
         for one in waiting.drain(..).filter(|one| !one.answer.is_closed()) {
-            let same = one.wish.who().is_some_and(|(hash, user)| *tokens.entry(user).or_insert(hash.clone()) == hash);
-            let list = if same && next.len() < TOGETHER { &mut next } else { &mut later };
+            let by_one_token = *tokens.entry(one.user.clone()).or_insert(one.token) == one.token;
+            let list = if by_one_token && next.len() < TOGETHER { &mut next } else { &mut later };
             list.push(one);
         }
         *waiting = later;
@@ -67,14 +86,36 @@ impl Queue {
     }
 }
 
-/// The rooms in which somebody waits to speak.
+/// Where a wish waits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Lane {
+    /// With those of its app and, on PostgreSQL, of its room and some others.
+    Shared(i64, u64),
+    /// With those of its room, which somebody else has.
+    Room(i64, RoomId),
+}
+
+/// Among so many lanes an app's rooms are spread on PostgreSQL, so that several processors have work.
+const LANES: u64 = 2;
+
+/// The lanes in which somebody waits to speak.
 #[derive(Default)]
-pub(crate) struct Queues(Mutex<HashMap<(i64, RoomId), Weak<Queue>>>);
+pub(crate) struct Queues {
+    all: Mutex<HashMap<Lane, Weak<Queue>>>,
+    spread: RandomState,
+}
 
 impl Queues {
-    fn of(&self, app: i64, room: &RoomId) -> Arc<Queue> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = all.entry((app, room.clone())).or_default();
+    fn shared(&self, app: i64, room: &RoomId, on: EngineKind) -> Lane {
+        match on {
+            EngineKind::Sqlite => Lane::Shared(app, 0),
+            EngineKind::Postgres => Lane::Shared(app, self.spread.hash_one(room) % LANES),
+        }
+    }
+
+    fn of(&self, lane: &Lane) -> Arc<Queue> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = all.entry(lane.clone()).or_default();
         slot.upgrade().unwrap_or_else(|| {
             let queue = Arc::default();
             *slot = Arc::downgrade(&queue);
@@ -82,13 +123,12 @@ impl Queues {
         })
     }
 
-    /// Forgets a room where nobody waits.
-    fn leave(&self, app: i64, room: &RoomId, queue: Arc<Queue>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Forgets a lane where nobody waits.
+    fn leave(&self, lane: &Lane, queue: Arc<Queue>) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         drop(queue);
-        let key = (app, room.clone());
-        if all.get(&key).is_some_and(|queue| queue.strong_count() == 0) {
-            all.remove(&key);
+        if all.get(lane).is_some_and(|queue| queue.strong_count() == 0) {
+            all.remove(lane);
         }
     }
 }
@@ -108,113 +148,184 @@ impl From<StoreError> for Failed {
 }
 
 impl Chat {
-    /// Sends a message together with what others send into the same room at the same time.
-    pub(crate) async fn send_together(&self, room: &RoomId, wish: Wish) -> Result<Message> {
+    /// Sends a user's message together with what others send at the same time.
+    pub(crate) async fn send_together(
+        &self,
+        room: &RoomId,
+        (user, token): (UserId, TokenHash),
+        wish: Wish,
+    ) -> Result<Message> {
         let app = wish.caller.app.number;
-        let queue = self.sending.of(app, room);
+        let lane = self.sending.shared(app, room, self.store.kind());
+        match self.send_in(lane, room, (user.clone(), token), wish).await {
+            Told::Done(outcome) => outcome,
+            Told::Elsewhere(wish) => {
+                match self.send_in(Lane::Room(app, room.clone()), room, (user, token), wish).await {
+                    Told::Done(outcome) => outcome,
+                    Told::Elsewhere(_) => Err(Error::NoRoom),
+                }
+            }
+        }
+    }
+
+    async fn send_in(&self, lane: Lane, room: &RoomId, (user, token): (UserId, TokenHash), wish: Wish) -> Told {
+        let queue = self.sending.of(&lane);
+        let caller = wish.caller.clone();
         let (answer, mut told) = oneshot::channel();
-        queue.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Waiting { wish, answer });
+        queue.put(Waiting { room: room.clone(), user, token, wish, answer });
         let told = loop {
             tokio::select! {
                 biased;
                 told = &mut told => break told,
-                turn = queue.turn.lock() => {
-                    let next = queue.next();
-                    if !next.is_empty() {
-                        self.send_all(room, next).await;
-                    }
-                    drop(turn);
-                }
+                // In a box: most who wait never have the turn.
+                turn = queue.turn.lock() => Box::pin(self.send_next(&caller, (&lane, &queue), turn)).await,
             }
         };
-        self.sending.leave(app, room, queue);
+        self.sending.leave(&lane, queue);
         // Whoever had the turn is gone, and nobody knows how far he came.
-        told.unwrap_or_else(|_| Err(StoreError::Database("a shared send was given up".to_owned()).into()))
+        let gone = |_| Told::Done(Err(StoreError::Database("a shared send was given up".to_owned()).into()));
+        told.unwrap_or_else(gone)
     }
 
-    async fn send_all(&self, room: &RoomId, all: Vec<Waiting>) {
-        let (wishes, answers): (Vec<_>, Vec<_>) = all.into_iter().map(|one| (one.wish, one.answer)).unzip();
-        let outcomes = match self.send_in_one(room, &wishes).await {
+    /// Sends what waits.
+    async fn send_next(&self, caller: &Caller, (lane, queue): (&Lane, &Queue), turn: MutexGuard<'_, ()>) {
+        if queue.is_empty() {
+            return;
+        }
+        // On SQLite this waits for whoever writes, and more come meanwhile. The next to have the turn can wait there while
+        // these are written; on PostgreSQL he would find their rooms locked.
+        let open = self.begin_unentered(caller).await;
+        let mut all = queue.next();
+        let turn = (self.store.kind() == EngineKind::Postgres).then_some(turn);
+        all.sort_by(|one, other| one.room.cmp(&other.room));
+        let outcomes = match open.map_err(fault) {
+            Ok(open) => send_in_one(open, &all, matches!(lane, Lane::Room(..))).await,
+            Err(failed) => Err(failed),
+        };
+        drop(turn);
+        match outcomes {
             Ok(outcomes) => {
-                for (wish, outcome) in wishes.iter().zip(&outcomes) {
-                    if let Err(Error::Denied(why)) = outcome {
-                        self.message_refused(&wish.caller, wish.caller.user(), Some(room.clone()), *why);
-                    }
+                for (one, outcome) in all.into_iter().zip(outcomes) {
+                    self.tell(one, outcome);
                 }
-                outcomes
             }
             // One of them may be what does not fit, or be in somebody's way.
             Err(Failed::Before(StoreError::Database(_) | StoreError::TryAgain(_) | StoreError::Corrupt(_)))
-                if wishes.len() > 1 =>
+                if all.len() > 1 =>
             {
-                let mut outcomes: Vec<Result<Message>> = Vec::with_capacity(wishes.len());
-                for wish in wishes {
-                    let outcome = match outcomes.last() {
-                        // The room is held by somebody else: nobody waits for him twice.
-                        Some(Err(Error::Store(error @ StoreError::TryAgain(_)))) => Err(error.clone().into()),
-                        Some(_) | None => self.send_alone(room, wish, None, false).await,
-                    };
-                    outcomes.push(outcome);
-                }
-                outcomes
+                self.send_each(all).await;
             }
             Err(Failed::Before(error) | Failed::Commit(error)) => {
-                wishes.iter().map(|_| Err(Error::Store(error.clone()))).collect()
+                for one in all {
+                    self.tell(one, Some(Err(error.clone().into())));
+                }
             }
-        };
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            // Who does not wait any more is not told.
-            let _ = answer.send(outcome);
         }
     }
 
-    /// Sends several messages into one room in one transaction, and returns what became of each.
-    async fn send_in_one(&self, room: &RoomId, wishes: &[Wish]) -> std::result::Result<Vec<Result<Message>>, Failed> {
-        let Some(first) = wishes.first() else { return Ok(Vec::new()) };
-        let mut open = self.begin_unentered(&first.caller).await.map_err(fault)?;
-        let who: Vec<_> = wishes.iter().filter_map(Wish::who).collect();
-        let (entered, mut locked) = open.tx.enter_and_lock(&who, open.now_ms, room).await?;
-        open.move_on();
-        let (mut judged, mut refused) = (Vec::new(), Vec::with_capacity(wishes.len()));
-        for wish in wishes {
-            let entered = wish.who().and_then(|(hash, _)| entered.get(&hash)).cloned();
-            match open.judge_wish(locked.as_mut(), wish, entered).await {
+    /// Tells somebody who waits what became of his wish; who does not wait any more is not told.
+    fn tell(&self, Waiting { room, wish, answer, .. }: Waiting, outcome: Option<Result<Message>>) {
+        if let Some(Err(Error::Denied(why))) = outcome {
+            self.message_refused(&wish.caller, wish.caller.user(), Some(room), why);
+        }
+        let _ = answer.send(outcome.map_or_else(|| Told::Elsewhere(wish), Told::Done));
+    }
+
+    /// Sends each of several messages alone.
+    async fn send_each(&self, all: Vec<Waiting>) {
+        // A room that is held by somebody else: nobody waits for him twice.
+        let mut held: Option<(RoomId, StoreError)> = None;
+        for Waiting { room, wish, answer, .. } in all {
+            let outcome = match &held {
+                Some((of, error)) if *of == room => Err(error.clone().into()),
+                Some(_) | None => self.send_alone(&room, wish, None, false).await,
+            };
+            if let Err(Error::Store(error @ StoreError::TryAgain(_))) = &outcome {
+                held = Some((room, error.clone()));
+            }
+            let _ = answer.send(Told::Done(outcome));
+        }
+    }
+}
+
+/// Sends several messages in one transaction, and returns what became of each; `None`: somebody else has his room. `waits`:
+/// for a room that somebody else has, of which there is only one then.
+async fn send_in_one<'a>(
+    mut open: Open<'a>,
+    all: &'a [Waiting],
+    waits: bool,
+) -> std::result::Result<Vec<Option<Result<Message>>>, Failed> {
+    let speakers: Vec<_> = Waiting::by_room(all)
+        .filter_map(|some| {
+            let who = some.iter().map(|one| (one.token.hex(), one.user.clone())).collect();
+            Some(Speakers { room: some.first()?.room.clone(), who })
+        })
+        .collect();
+    let mut rooms = open.tx.enter_and_lock(speakers, waits, open.now_ms).await?;
+    open.move_on();
+    // Nothing is written before all are judged.
+    let (mut outcomes, mut judged) = (Vec::with_capacity(all.len()), Vec::with_capacity(rooms.len()));
+    for (some, RoomForAll { had, who }) in Waiting::by_room(all).zip(&mut rooms) {
+        let mut of_room = Vec::with_capacity(some.len());
+        for (one, who) in some.iter().zip(who.drain(..)) {
+            let room = match had {
+                Had::Locked(room) => Some(&mut **room),
+                Had::Missing => None,
+                Had::Elsewhere => {
+                    outcomes.push(Outcome::Elsewhere);
+                    continue;
+                }
+            };
+            match open.judge_wish(room, &one.wish, who).await {
                 Ok(one) => {
-                    judged.push(one);
-                    refused.push(None);
+                    of_room.push(one);
+                    outcomes.push(Outcome::Sent);
                 }
                 Err(Error::Store(error)) => return Err(error.into()),
-                Err(refusal) => refused.push(Some(refusal)),
+                Err(refusal) => outcomes.push(Outcome::Refused(refusal)),
             }
         }
-        let mut sent = Vec::new().into_iter();
-        if let Some(RoomForAll { room, .. }) = &mut locked
-            && !judged.is_empty()
+        if let Had::Locked(room) = had
+            && !of_room.is_empty()
         {
-            sent = open.insert(room, judged).await.map_err(fault)?.into_iter();
-            open.done().await.map_err(|error| Failed::Commit(store(error)))?;
+            judged.push((&mut **room, of_room));
         }
-        let outcome = |refusal: Option<Error>| match refusal {
-            Some(refusal) => Err(refusal),
-            None => sent.next().ok_or_else(|| StoreError::Database("a message has no place".to_owned()).into()),
-        };
-        Ok(refused.into_iter().map(outcome).collect())
     }
+    let mut sent = Vec::new();
+    if !judged.is_empty() {
+        sent = open.insert(&mut judged).await.map_err(fault)?;
+        open.done().await.map_err(|error| Failed::Commit(store(error)))?;
+    }
+    let mut sent = sent.into_iter();
+    let tell = |outcome| match outcome {
+        Outcome::Elsewhere => None,
+        Outcome::Refused(refusal) => Some(Err(refusal)),
+        Outcome::Sent => {
+            Some(sent.next().ok_or_else(|| StoreError::Database("a message has no place".to_owned()).into()))
+        }
+    };
+    Ok(outcomes.into_iter().map(tell).collect())
+}
+
+/// How one of several was judged.
+enum Outcome {
+    Sent,
+    Refused(Error),
+    Elsewhere,
 }
 
 impl<'a> Open<'a> {
     /// Judges what one of several wants to say, as if the act were his alone.
     async fn judge_wish(
         &mut self,
-        room: Option<&mut RoomForAll>,
+        room: Option<&mut LockedRoom>,
         wish: &'a Wish,
-        entered: Option<Entered>,
+        (entered, standing): (Option<Entered>, Standing),
     ) -> Result<Judged> {
         self.caller = &wish.caller;
         self.entered = Some(entered.ok_or(Error::TokenGone)?);
-        let RoomForAll { room, standings } = room.ok_or(Error::NoRoom)?;
+        let room = room.ok_or(Error::NoRoom)?;
         let speaker = self.speaker(None, false).await?;
-        let standing = standings.get(&speaker.user.profile.id).copied().unwrap_or(Standing::default());
         let words = self.clean(wish.words.clone()).await?;
         self.judge_message((room, standing), &speaker, words, None).await
     }

@@ -5,6 +5,10 @@ fn term(tokens: &[&str], last_is_prefix: bool) -> Term {
     Term { tokens: tokens.iter().map(ToString::to_string).collect(), last_is_prefix }
 }
 
+fn index_tokens(text: &str) -> Vec<String> {
+    index_text(text).split(' ').filter(|token| !token.is_empty()).map(str::to_owned).collect()
+}
+
 /// What a database does with tokens and positions.
 fn found(text: &str, keyword: &str) -> bool {
     let tokens = index_tokens(text);
@@ -169,5 +173,16 @@ proptest! {
         prop_assert_eq!(found(&text, &keyword), matches(&text, &keyword));
         // A text is found by itself, unless nothing in it can be searched for.
         prop_assert_eq!(found(&text, &text), !index_tokens(&text).is_empty());
+    }
+
+    #[test]
+    fn ascii_is_indexed_as_any_other_text(text in "[ -~]{0,300}|[a-zX ]{0,300}|[xa]{60,140}") {
+        let mut tokens = Vec::new();
+        for run in runs(&text, MAX_INDEXED_CHARACTERS) {
+            if let Run::Word(word) = run {
+                tokens.extend(word_tokens(&word));
+            }
+        }
+        prop_assert_eq!(index_text(&text), tokens.join(" "));
     }
 }

@@ -182,9 +182,10 @@ pub(super) async fn say(
     let (sender, force) = if caller.is_platform() { sender_and_force(&mut fields)? } else { (None, false) };
     let message = match id_of(&mut fields)? {
         Some(id) if fields.get("messageType").is_some_and(|kind| kind == MessageKind::Recall.name()) => {
-            edge.chat.recall(caller, room, id, (sender, force)).await
+            // In boxes: whoever sends need not carry the room these take.
+            Box::pin(edge.chat.recall(caller, room, id, (sender, force))).await
         }
-        Some(id) => edge.chat.edit(caller, room, id, words::edit(fields)?, (sender, force)).await,
+        Some(id) => Box::pin(edge.chat.edit(caller, room, id, words::edit(fields)?, (sender, force))).await,
         None => edge.chat.send(caller, room, words::new(fields)?, sender, force).await,
     };
     // To a user, a room he is not in and no room are the same.

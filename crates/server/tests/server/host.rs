@@ -115,6 +115,18 @@ impl Own {
         beside
     }
 
+    /// Somebody else has a room, until what this returns is dropped. `None`: that would be everything.
+    pub(crate) async fn holds(&self, house: &House, room: &str) -> Option<banter_store::Tx> {
+        if self.store.kind() == banter_store::EngineKind::Sqlite {
+            return None;
+        }
+        let app = self.chat().app_of_api_key(&house.keys().api).await.expect("an answer").expect("an app").number;
+        let mut tx = self.store.change(app).await.expect("a transaction");
+        let room = banter_domain::id::RoomId::parse(room).expect("an id");
+        tx.lock_room(&room).await.expect("an answer").expect("a room");
+        Some(tx)
+    }
+
     /// What it serves.
     pub(crate) fn chat(&self) -> Arc<Chat> {
         Arc::clone(&self.running.as_ref().expect("it runs").1)

@@ -58,6 +58,7 @@ mod rooms;
 mod rooms_found;
 mod rulings;
 mod search;
+mod sends_together;
 mod sockets;
 mod sockets_by_polling;
 mod stickers;

@@ -13,6 +13,13 @@ impl Tx {
     /// Writes a message at the next place of the room, and moves its sender's own mark. Returns
     /// the place and the time it was stored at (which never goes back in a room).
     pub async fn insert_message(&mut self, locked: &mut LockedRoom, new: &NewMessage) -> Result<(i64, i64)> {
+        let written = self.write_message(locked, new).await?;
+        self.save_counts(locked).await?;
+        Ok(written)
+    }
+
+    /// As [`Tx::insert_message`], but that the room does not know of it yet: [`Tx::save_counts`] tells it.
+    pub(crate) async fn write_message(&mut self, locked: &mut LockedRoom, new: &NewMessage) -> Result<(i64, i64)> {
         let (_, at_ms) = locked.count(new);
         let room = &locked.room;
         let app = self.view.app;
@@ -36,15 +43,20 @@ impl Tx {
             new.forced,
         ];
         self.view.session.put(text, values).await?;
-        let text = "UPDATE rooms SET last_seq = $3, last_count = $4, total = $5, last_message = $3,
-                last_message_ms = $6 WHERE app = $1 AND id = $2";
-        let values = binds![app, &room.id, room.last_seq, room.last_count, room.total, at_ms];
-        self.view.session.put(text, values).await?;
         if new.counts {
             self.mark_own(locked, new, at_ms).await?;
         }
         self.insert_mentions(locked, new).await?;
         Ok((locked.room.last_seq, at_ms))
+    }
+
+    /// Writes what the room's newest message changed of the room.
+    pub(crate) async fn save_counts(&mut self, locked: &LockedRoom) -> Result<()> {
+        let room = &locked.room;
+        let text = "UPDATE rooms SET last_seq = $3, last_count = $4, total = $5, last_message = $3,
+                last_message_ms = $6 WHERE app = $1 AND id = $2";
+        let values = binds![self.view.app, &room.id, room.last_seq, room.last_count, room.total, room.last_message_ms];
+        self.view.session.put(text, values).await
     }
 
     /// What one writes one has read, and so has everything before it: of the room's newest message.

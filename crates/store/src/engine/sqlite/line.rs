@@ -15,16 +15,17 @@ use super::durability::Durability;
 use super::texts::command;
 use crate::{Error, Result};
 
-/// So many turns share a `COMMIT` at most, so that the first of them does not wait long.
-const TOGETHER: u32 = 64;
+/// So many statements share a `COMMIT`, and those of the turn that reached it, so that the first of them does not wait
+/// long.
+const TOGETHER: usize = 400;
 
 /// The connection that writes, and the turns done on it that await their `COMMIT`.
 pub(super) struct Writer {
     pub(super) connection: Connection,
     /// Turns that wrote something and await their `COMMIT`.
     done: u32,
-    /// All turns since the transaction began, those that wrote nothing too: they must not put it off.
-    turns: u32,
+    /// Statements since the transaction began, a turn at least one: those that wrote nothing must not put it off.
+    statements: usize,
     /// Why the open transaction, and every turn in it, came to nothing.
     lost: Arc<Lost>,
 }
@@ -54,7 +55,7 @@ impl Writer {
     /// Carries all turns done so far into the WAL.
     fn commit(&mut self, durability: &Durability) {
         if self.done == 0 {
-            self.turns = 0;
+            self.statements = 0;
             return;
         }
         durability.announce();
@@ -70,7 +71,7 @@ impl Writer {
             leave(&self.connection, "ROLLBACK");
             self.lost = Arc::default();
         }
-        (self.done, self.turns) = (0, 0);
+        (self.done, self.statements) = (0, 0);
         durability.finish();
     }
 }
@@ -84,7 +85,7 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(connection: Connection, durability: &Arc<Durability>) -> Self {
-        let writer = Writer { connection, done: 0, turns: 0, lost: Arc::default() };
+        let writer = Writer { connection, done: 0, statements: 0, lost: Arc::default() };
         Self {
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
             waiting: AtomicUsize::new(0),
@@ -97,7 +98,7 @@ impl Line {
         let waiting = Waiting::in_line(self);
         let writer = Arc::clone(&self.writer).lock_owned().await;
         drop(waiting);
-        let mut turn = Turn { line: Arc::clone(self), writer: Some(writer), inside: Inside::Nothing };
+        let mut turn = Turn { line: Arc::clone(self), writer: Some(writer), inside: Inside::Nothing, statements: 0 };
         self.durability.check()?;
         turn.begin()?;
         Ok(turn)
@@ -165,9 +166,16 @@ pub(super) struct Turn {
     /// `None` only while it is dropped.
     writer: Option<OwnedMutexGuard<Writer>>,
     inside: Inside,
+    /// How many it carried out.
+    statements: usize,
 }
 
 impl Turn {
+    /// Counts a statement of this turn.
+    pub(super) fn count(&mut self) {
+        self.statements += 1;
+    }
+
     pub(super) fn connection(&self) -> Result<&Connection> {
         self.writer
             .as_ref()
@@ -229,9 +237,9 @@ impl Drop for Turn {
                 }
             }
         }
-        writer.turns += 1;
+        writer.statements += self.statements.max(1);
         let line = Arc::clone(&self.line);
-        if writer.turns >= TOGETHER || line.waiting.load(Ordering::SeqCst) == 0 {
+        if writer.statements >= TOGETHER || line.waiting.load(Ordering::SeqCst) == 0 {
             writer.commit(&line.durability);
             return;
         }

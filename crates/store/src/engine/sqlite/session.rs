@@ -85,6 +85,9 @@ impl Transaction {
         if self.broken {
             return Err(broken());
         }
+        if let On::Writer(turn) = &mut self.on {
+            turn.count();
+        }
         let connection = self.connection()?;
         let done = work(&self.shared.texts, connection);
         // A reader's snapshot is taken by the first statement that looks into a table; only then is
