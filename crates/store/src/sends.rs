@@ -93,7 +93,7 @@ const SEARCHABLE_AT_ONCE: usize = 500;
 
 impl Tx {
     /// What [`Tx::enter`] and then [`Tx::lock_room_for`] do, for several users in several rooms, in the order they are
-    /// given; on PostgreSQL in one round trip. `waits`: for rooms that somebody else has, which must not be asked of several.
+    /// given; on PostgreSQL in one round trip. `waits`: for a room and for tokens that somebody else has, which must not be asked of several rooms.
     pub async fn enter_and_lock(&mut self, all: Vec<Speakers>, waits: bool, now_ms: i64) -> Result<Vec<RoomForAll>> {
         match self.view.kind {
             EngineKind::Sqlite => self.enter_each(all, now_ms).await,
@@ -123,7 +123,7 @@ impl Tx {
         let hashes: BTreeSet<_> = all.iter().flat_map(|some| &some.who).map(|(hash, _)| hash.clone()).collect();
         let mut statements = vec![
             Statement { text: BY_KEYS.into(), binds: Vec::new() },
-            self.entering(hashes.into_iter().collect(), now_ms),
+            self.entering(hashes.into_iter().collect(), waits, now_ms),
         ];
         statements.extend(self.locking_all(&all, waits));
         let mut answers = self.view.session.batch(statements).await?.into_iter().skip(1);

@@ -95,14 +95,16 @@ impl Tx {
     }
 
     /// As [`Tx::enter`], for several tokens, at most one of each user's: whoever revokes all of a user's would
-    /// else have some of them and wait for others. PostgreSQL only.
-    pub(crate) fn entering(&self, hashes: Vec<String>, now_ms: i64) -> Statement {
+    /// else have some of them and wait for others. `waits`: for those that somebody else has; else they are left out.
+    /// PostgreSQL only.
+    pub(crate) fn entering(&self, hashes: Vec<String>, waits: bool, now_ms: i64) -> Statement {
+        let skip = if waits { "" } else { " SKIP LOCKED" };
         // One by one: else PostgreSQL may read all tokens of the app to find those few.
         let text = format!(
             "SELECT {USER}, (SELECT c.value FROM config c WHERE c.app = $1 AND c.name = 'censorship'), t.hash
              FROM (SELECT unnest(CAST($2 AS TEXT[])) AS hash) h
              CROSS JOIN LATERAL (SELECT x.hash, x.user_id FROM tokens x
-                WHERE x.app = $1 AND x.hash = h.hash AND x.expires_ms > $3 FOR SHARE) t
+                WHERE x.app = $1 AND x.hash = h.hash AND x.expires_ms > $3 FOR SHARE{skip}) t
              JOIN users u ON u.app = $1 AND u.id = t.user_id"
         );
         Statement { text: text.into(), binds: binds![self.view.app, hashes, now_ms] }

@@ -1,11 +1,12 @@
 //! Sends that wait for one another anyway share a transaction: one look at who comes in, one lock a room, one commit.
 //!
 //! Whoever has the turn does what waits, his own wish among it. Each is judged by himself, by what was read under the
-//! room's lock; who is refused is left out, and the others go on. So are those on PostgreSQL whose room somebody else has
-//! locked: they wait for it among themselves, and hold up nobody.
+//! room's lock; who is refused is left out, and the others go on. So are those on PostgreSQL whose room or token somebody else
+//! has locked: they wait for it among those of their room, and hold up nobody else.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use banter_domain::id::{RoomId, UserId};
@@ -30,8 +31,6 @@ pub(crate) struct Wish {
     pub(crate) words: Words,
 }
 
-impl Wish {}
-
 /// A user's wish to say something in a room, and where he waits to hear what became of it.
 struct Waiting {
     room: RoomId,
@@ -39,6 +38,8 @@ struct Waiting {
     token: TokenHash,
     wish: Wish,
     answer: oneshot::Sender<Told>,
+    /// Somebody is at it: his turn has come without him.
+    taken: Arc<AtomicBool>,
 }
 
 /// What becomes of a wish.
@@ -55,7 +56,7 @@ impl Waiting {
     }
 }
 
-/// Those who wait to speak in one room.
+/// Those who wait to speak in one lane.
 #[derive(Default)]
 struct Queue {
     waiting: Mutex<Vec<Waiting>>,
@@ -81,6 +82,7 @@ impl Queue {
             let list = if by_one_token && next.len() < TOGETHER { &mut next } else { &mut later };
             list.push(one);
         }
+        next.iter().for_each(|one| one.taken.store(true, Ordering::SeqCst));
         *waiting = later;
         next
     }
@@ -133,20 +135,6 @@ impl Queues {
     }
 }
 
-/// Why nothing of a shared transaction was done.
-enum Failed {
-    /// Something before the commit: nothing is left behind.
-    Before(StoreError),
-    /// The commit, or what cannot be told from it.
-    Commit(StoreError),
-}
-
-impl From<StoreError> for Failed {
-    fn from(error: StoreError) -> Self {
-        Self::Before(error)
-    }
-}
-
 impl Chat {
     /// Sends a user's message together with what others send at the same time.
     pub(crate) async fn send_together(
@@ -172,13 +160,19 @@ impl Chat {
         let queue = self.sending.of(&lane);
         let caller = wish.caller.clone();
         let (answer, mut told) = oneshot::channel();
-        queue.put(Waiting { room: room.clone(), user, token, wish, answer });
+        let taken = Arc::<AtomicBool>::default();
+        queue.put(Waiting { room: room.clone(), user, token, wish, answer, taken: Arc::clone(&taken) });
         let told = loop {
             tokio::select! {
                 biased;
                 told = &mut told => break told,
-                // In a box: most who wait never have the turn.
-                turn = queue.turn.lock() => Box::pin(self.send_next(&caller, (&lane, &queue), turn)).await,
+                turn = queue.turn.lock(), if !taken.load(Ordering::SeqCst) => {
+                    // Who is served already leaves the turn to who is not, and only waits to be told.
+                    if !taken.load(Ordering::SeqCst) {
+                        // In a box: most who wait never have the turn.
+                        Box::pin(self.send_next(&caller, (&lane, &queue), turn)).await;
+                    }
+                }
             }
         };
         self.sending.leave(&lane, queue);
@@ -198,28 +192,29 @@ impl Chat {
         let mut all = queue.next();
         let turn = (self.store.kind() == EngineKind::Postgres).then_some(turn);
         all.sort_by(|one, other| one.room.cmp(&other.room));
-        let outcomes = match open.map_err(fault) {
-            Ok(open) => send_in_one(open, &all, matches!(lane, Lane::Room(..))).await,
-            Err(failed) => Err(failed),
+        let waits = matches!(lane, Lane::Room(..));
+        let outcomes = match open.map_err(store) {
+            Ok(open) => send_in_one(open, &all, waits).await,
+            Err(error) => Err(error),
         };
-        drop(turn);
         match outcomes {
             Ok(outcomes) => {
                 for (one, outcome) in all.into_iter().zip(outcomes) {
                     self.tell(one, outcome);
                 }
+                drop(turn);
             }
             // One of them may be what does not fit, or be in somebody's way.
-            Err(Failed::Before(StoreError::Database(_) | StoreError::TryAgain(_) | StoreError::Corrupt(_)))
-                if all.len() > 1 =>
-            {
-                self.send_each(all).await;
-            }
-            Err(Failed::Before(error) | Failed::Commit(error)) => {
-                for one in all {
-                    self.tell(one, Some(Err(error.clone().into())));
+            Err(StoreError::Database(_) | StoreError::TryAgain(_) | StoreError::Corrupt(_)) if all.len() > 1 => {
+                drop(turn);
+                if waits {
+                    self.send_each(all).await;
+                } else {
+                    // Among those of his room he shall find out.
+                    all.into_iter().for_each(|one| self.tell(one, None));
                 }
             }
+            Err(error) => all.into_iter().for_each(|one| self.tell(one, Some(Err(error.clone().into())))),
         }
     }
 
@@ -248,13 +243,14 @@ impl Chat {
     }
 }
 
-/// Sends several messages in one transaction, and returns what became of each; `None`: somebody else has his room. `waits`:
-/// for a room that somebody else has, of which there is only one then.
+/// Sends several messages in one transaction, and returns what became of each; `None`: somebody else has his room or his token.
+/// `waits`: for a room that somebody else has, of which there is only one then. Errors: from before the commit, when nothing is
+/// left behind; a commit that fails is what became of those it was to carry.
 async fn send_in_one<'a>(
     mut open: Open<'a>,
     all: &'a [Waiting],
     waits: bool,
-) -> std::result::Result<Vec<Option<Result<Message>>>, Failed> {
+) -> std::result::Result<Vec<Option<Result<Message>>>, StoreError> {
     let speakers: Vec<_> = Waiting::by_room(all)
         .filter_map(|some| {
             let who = some.iter().map(|one| (one.token.hex(), one.user.clone())).collect();
@@ -263,6 +259,8 @@ async fn send_in_one<'a>(
         .collect();
     let mut rooms = open.tx.enter_and_lock(speakers, waits, open.now_ms).await?;
     open.move_on();
+    // There, who revokes a token has it until he is done.
+    let skips = !waits && open.chat.store.kind() == EngineKind::Postgres;
     // Nothing is written before all are judged.
     let (mut outcomes, mut judged) = (Vec::with_capacity(all.len()), Vec::with_capacity(rooms.len()));
     for (some, RoomForAll { had, who }) in Waiting::by_room(all).zip(&mut rooms) {
@@ -276,12 +274,16 @@ async fn send_in_one<'a>(
                     continue;
                 }
             };
+            if who.0.is_none() && skips {
+                outcomes.push(Outcome::Elsewhere);
+                continue;
+            }
             match open.judge_wish(room, &one.wish, who).await {
                 Ok(one) => {
                     of_room.push(one);
                     outcomes.push(Outcome::Sent);
                 }
-                Err(Error::Store(error)) => return Err(error.into()),
+                Err(Error::Store(error)) => return Err(error),
                 Err(refusal) => outcomes.push(Outcome::Refused(refusal)),
             }
         }
@@ -291,16 +293,17 @@ async fn send_in_one<'a>(
             judged.push((&mut **room, of_room));
         }
     }
-    let mut sent = Vec::new();
+    let (mut sent, mut lost) = (Vec::new(), None);
     if !judged.is_empty() {
-        sent = open.insert(&mut judged).await.map_err(fault)?;
-        open.done().await.map_err(|error| Failed::Commit(store(error)))?;
+        sent = open.insert(&mut judged).await.map_err(store)?;
+        lost = open.done().await.map_err(store).err();
     }
     let mut sent = sent.into_iter();
-    let tell = |outcome| match outcome {
-        Outcome::Elsewhere => None,
-        Outcome::Refused(refusal) => Some(Err(refusal)),
-        Outcome::Sent => {
+    let tell = |outcome| match (outcome, &lost) {
+        (Outcome::Elsewhere, _) => None,
+        (Outcome::Refused(refusal), _) => Some(Err(refusal)),
+        (Outcome::Sent, Some(error)) => Some(Err(error.clone().into())),
+        (Outcome::Sent, None) => {
             Some(sent.next().ok_or_else(|| StoreError::Database("a message has no place".to_owned()).into()))
         }
     };
@@ -337,8 +340,4 @@ fn store(error: Error) -> StoreError {
         Error::Store(error) => error,
         other => StoreError::Database(other.to_string()),
     }
-}
-
-fn fault(error: Error) -> Failed {
-    Failed::Before(store(error))
 }
