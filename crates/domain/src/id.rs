@@ -141,13 +141,13 @@ impl ObjectId {
     /// Reads 24 hex digits, of either case. `None`: it is something else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 24 || !text.is_ascii() {
+        if text.len() != 24 {
             return None;
         }
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         let mut bytes = [0; 12];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).ok()?;
-            *byte = u8::from_str_radix(pair, 16).ok()?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+            *byte = digit(*high)? << 4 | digit(*low)?;
         }
         Some(Self(bytes))
     }

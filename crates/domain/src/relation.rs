@@ -52,14 +52,12 @@ pub struct RoomBrief {
 pub struct Listed {
     /// Internal id, which breaks ties in the order.
     pub id: ObjectId,
-    /// Block or ban.
-    pub kind: RelationKind,
     /// Who is shut out.
     pub blockee: Profile,
     /// Who shuts out: mostly the same in all entries of a page, and then shared by them.
     pub blocker: Arc<Profile>,
-    /// Where.
-    pub room: RoomBrief,
+    /// Where: of a room's list the same in all entries, and shared by them.
+    pub room: Arc<RoomBrief>,
     /// When it was first made, milliseconds.
     pub created_ms: i64,
     /// When it last became active or was lifted, milliseconds.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use banter_domain::id::{Pair, RoomId, UserId};
-use banter_domain::relation::{After, ListQuery, Listed, RelationKind, RoomBrief};
+use banter_domain::id::{Pair, UserId};
+use banter_domain::relation::{After, ListQuery, Listed, RoomBrief};
 use banter_domain::room::RoomType;
 use banter_domain::user::{Profile, User};
 
@@ -18,13 +18,15 @@ pub enum ListOf<'a> {
     /// Blocks and bans a user made (R-01).
     Blocker(&'a UserId),
     /// Bans of a room, whoever made them (R-02).
-    Room(&'a RoomId),
-    /// Blocks between the two of a direct room; only one side's, or both (R-02).
-    Pair(&'a Pair, Option<&'a UserId>),
+    Room(&'a Arc<RoomBrief>),
+    /// Blocks between the two of a direct room, shown so; only one side's, or both (R-02).
+    Pair(&'a Pair, Option<&'a UserId>, &'a Arc<RoomBrief>),
 }
 
-const ENTRY: &str = "l.id, l.kind, l.updated_ms, l.created_ms, l.room, l.room_kind, l.room_created_ms, l.blocker,
-    l.blockee, e.nickname, e.avatar_url, e.last_login_ms";
+const ENTRY: &str = "l.id, l.updated_ms, l.created_ms, l.blockee, e.nickname, e.avatar_url, e.last_login_ms";
+/// What tells the entries of a list apart besides, one's own and a room's. What is known of all of them is not asked.
+const WHERE: &str = "l.room, l.room_kind, l.room_created_ms";
+const BY_WHOM: &str = "l.blocker";
 const PEOPLE: &str = "LEFT JOIN users e ON e.app = l.app AND e.id = l.blockee";
 
 fn profile(row: &mut Row, from: usize) -> Result<Profile> {
@@ -41,22 +43,30 @@ fn room_type(name: &str) -> Result<RoomType> {
     RoomType::of_name(name).ok_or_else(|| Error::Corrupt(format!("not a type of room: {name:?}")))
 }
 
-/// `one_before`: who shuts out in the entry before this one.
-fn listed(mut row: Row, one_before: &mut Option<Arc<Profile>>) -> Result<Listed> {
-    let blocker = row.user(7)?;
-    let same = one_before.take().filter(|before| before.id == blocker);
-    // Who he is is filled in where he is shown.
-    let blocker = same.unwrap_or_else(|| Arc::new(Profile::deleted(blocker)));
-    *one_before = Some(Arc::clone(&blocker));
+/// The columns of [`ENTRY`], and then those of [`WHERE`] or of [`BY_WHOM`]. `blocker`: who shuts out in the entry
+/// before this one, and from here on in this one.
+fn listed(mut row: Row, of: ListOf<'_>, blocker: &mut Arc<Profile>, since: bool) -> Result<Listed> {
+    let (room, lifted_at) = match of {
+        ListOf::Blocker(_) => {
+            let brief = RoomBrief { id: row.room_id(7)?, kind: room_type(row.str(8)?)?, created_ms: row.int(9)? };
+            (Arc::new(brief), 10)
+        }
+        ListOf::Room(room) | ListOf::Pair(_, _, room) => {
+            if row.str(7)? != blocker.id.as_str() {
+                // Who he is is filled in later.
+                *blocker = Arc::new(Profile::deleted(row.user(7)?));
+            }
+            (Arc::clone(room), 8)
+        }
+    };
     Ok(Listed {
         id: row.object_id(0)?,
-        kind: if row.str(1)? == "ban" { RelationKind::Ban } else { RelationKind::Block },
-        updated_ms: row.int(2)?,
-        created_ms: row.int(3)?,
-        room: RoomBrief { id: row.room_id(4)?, kind: room_type(row.str(5)?)?, created_ms: row.int(6)? },
-        blocker,
-        blockee: profile(&mut row, 8)?,
-        lifted_ms: row.int_opt(12)?,
+        updated_ms: row.int(1)?,
+        created_ms: row.int(2)?,
+        room,
+        blocker: Arc::clone(blocker),
+        blockee: profile(&mut row, 3)?,
+        lifted_ms: if since { row.int_opt(lifted_at)? } else { None },
     })
 }
 
@@ -77,8 +87,8 @@ impl View {
         };
         let mut condition = match of {
             ListOf::Blocker(user) => format!("l.blocker = {}", bind(&mut values, user.into())),
-            ListOf::Room(room) => format!("l.kind = 'ban' AND l.room = {}", bind(&mut values, room.into())),
-            ListOf::Pair(pair, side) => {
+            ListOf::Room(room) => format!("l.kind = 'ban' AND l.room = {}", bind(&mut values, (&room.id).into())),
+            ListOf::Pair(pair, side, _) => {
                 let [low, high] = pair.both();
                 let (low, high) = (bind(&mut values, low.into()), bind(&mut values, high.into()));
                 let mut condition =
@@ -93,13 +103,13 @@ impl View {
         let lifted = match query.since_ms {
             None => {
                 condition.push_str(" AND l.listed = 1");
-                "CAST(NULL AS BIGINT)"
+                ""
             }
             Some(since_ms) => {
                 let since = bind(&mut values, since_ms.into());
                 condition.push_str(&format!(" AND l.updated_ms > {since}"));
                 // A ban whose room is gone left the list with it.
-                "COALESCE(l.lifted_ms, CASE WHEN l.listed = 0 THEN l.updated_ms END)"
+                ", COALESCE(l.lifted_ms, CASE WHEN l.listed = 0 THEN l.updated_ms END)"
             }
         };
         if let Some(After { updated_ms, id }) = after {
@@ -121,15 +131,18 @@ impl View {
             condition.push_str(if direct { " AND l.kind = 'block'" } else { " AND l.kind = 'ban'" });
         }
         let limit = bind(&mut values, Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
+        let (apart, mut blocker) = match of {
+            ListOf::Blocker(user) => (WHERE, Profile::deleted(user.clone()).into()),
+            ListOf::Room(_) | ListOf::Pair(..) => (BY_WHOM, Profile::deleted(UserId::platform()).into()),
+        };
         let text = format!(
-            "SELECT {ENTRY}, {lifted} FROM relations l {PEOPLE} WHERE l.app = $1 AND {condition}
+            "SELECT {ENTRY}, {apart}{lifted} FROM relations l {PEOPLE} WHERE l.app = $1 AND {condition}
              ORDER BY l.updated_ms DESC, l.id DESC LIMIT {limit}"
         );
         let rows = self.session.rows(&text, values).await?;
-        let mut one_before = None;
         let mut page = Vec::with_capacity(rows.len());
         for row in rows {
-            page.push(listed(row, &mut one_before)?);
+            page.push(listed(row, of, &mut blocker, query.since_ms.is_some())?);
         }
         if !matches!(of, ListOf::Blocker(_)) {
             let mut blockers: Vec<UserId> = page.iter().map(|entry| entry.blocker.id.clone()).collect();

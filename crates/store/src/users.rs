@@ -3,6 +3,7 @@
 mod find;
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::user::{Profile, User, UserKind};
@@ -19,6 +20,8 @@ pub(crate) const USER: &str = "u.id, u.kind, u.nickname, u.avatar_url, u.descrip
 
 /// How many columns [`USER`] names.
 pub(crate) const USER_COLUMNS: usize = 12;
+
+static ONE: LazyLock<String> = LazyLock::new(|| format!("SELECT {USER} FROM users u WHERE u.app = $1 AND u.id = $2"));
 
 /// Reads a user from the columns that begin at `from`.
 pub(crate) fn user(row: &mut Row, from: usize) -> Result<User> {
@@ -46,8 +49,7 @@ pub(crate) fn user(row: &mut Row, from: usize) -> Result<User> {
 impl View {
     /// One user.
     pub async fn user(&mut self, id: &UserId) -> Result<Option<User>> {
-        let text = format!("SELECT {USER} FROM users u WHERE u.app = $1 AND u.id = $2");
-        let rows = self.session.rows(&text, binds![self.app, id]).await?;
+        let rows = self.session.rows(&ONE, binds![self.app, id]).await?;
         rows.into_iter().next().map(|mut row| user(&mut row, 0)).transpose()
     }
 

@@ -1,5 +1,7 @@
 //! Reading the two lists.
 
+use std::sync::Arc;
+
 use banter_domain::id::{Pair, RoomId, UserId};
 use banter_domain::moderation::{Act, Actor, Denied, Facts, decide};
 use banter_domain::relation::{After, ListQuery, Listed, RoomBrief};
@@ -10,8 +12,8 @@ use crate::{Caller, Chat, Result};
 
 enum Which {
     Blocker(UserId),
-    Room(RoomId),
-    Pair { pair: Pair, side: Option<UserId>, shown: RoomBrief },
+    Room(Arc<RoomBrief>),
+    Pair { pair: Pair, side: Option<UserId>, shown: Arc<RoomBrief> },
 }
 
 /// A list being read: one moment, page after page.
@@ -41,16 +43,15 @@ impl Chat {
         let (room, standing) = known(&mut view, caller, room).await?;
         let (actor, user) = (caller.actor(), caller.user());
         decide(Act::ListBans, Facts { actor, room: &room, standing, author: false })?;
+        let mut shown = RoomBrief { id: room.id.clone(), kind: room.kind.room_type(), created_ms: room.created_ms };
         let which = match room.kind.pair() {
-            None => Which::Room(room.id),
+            None => Which::Room(shown.into()),
             Some(pair) => {
                 let side = (actor == Actor::User).then_some(user);
-                let created_ms = match &side {
-                    None => room.created_ms,
-                    Some(user) => view.outlook(&room, user).await?.created_ms,
-                };
-                let shown = RoomBrief { id: room.id.clone(), kind: room.kind.room_type(), created_ms };
-                Which::Pair { pair: pair.clone(), side, shown }
+                if let Some(user) = &side {
+                    shown.created_ms = view.outlook(&room, user).await?.created_ms;
+                }
+                Which::Pair { pair: pair.clone(), side, shown: shown.into() }
             }
         };
         Ok(ListReader { view, which, after: query.after, query })
@@ -68,14 +69,9 @@ impl ListReader {
         let of = match &self.which {
             Which::Blocker(blocker) => ListOf::Blocker(blocker),
             Which::Room(room) => ListOf::Room(room),
-            Which::Pair { pair, side, .. } => ListOf::Pair(pair, side.as_ref()),
+            Which::Pair { pair, side, shown } => ListOf::Pair(pair, side.as_ref(), shown),
         };
-        let mut page = self.view.list(of, &self.query, self.after, limit).await?;
-        if let Which::Pair { shown, .. } = &self.which {
-            for entry in &mut page {
-                entry.room = shown.clone();
-            }
-        }
+        let page = self.view.list(of, &self.query, self.after, limit).await?;
         if let Some(last) = page.last() {
             self.after = Some(After { updated_ms: last.updated_ms, id: last.id });
         }

@@ -10,7 +10,7 @@ use banter_domain::id::{ObjectId, UserId};
 use banter_domain::relation::{After, ListQuery, Listed};
 use bytes::Bytes;
 
-use super::view::{EntryView, LastBlocker};
+use super::view::{Before, EntryView};
 use crate::errors::ApiError;
 use crate::http::answer::{etag, held as is_held, tagged};
 use crate::http::cursor;
@@ -93,12 +93,12 @@ const HEAD: &[u8] = br#"{"RC":0,"RM":"OK","result":{"data":["#;
 const FOOT: &[u8] = b"]}}";
 
 fn write(out: &mut Vec<u8>, page: &[Listed], shape: Shape, since: bool, first: &mut bool) -> Result<(), ApiError> {
-    let mut last = LastBlocker::default();
+    let mut before = Before::none();
     for entry in page {
         if !std::mem::take(first) {
             out.push(b',');
         }
-        let written = EntryView::of(entry, shape == Shape::Bans, since, &mut last)
+        let written = EntryView::of(entry, shape == Shape::Bans, since, &mut before)
             .and_then(|entry| serde_json::to_writer(&mut *out, &entry));
         written.map_err(|error| ApiError::Fault(error.to_string()))?;
     }

@@ -20,7 +20,7 @@ use crate::http::view::user::ShortUser;
 pub(super) struct EntryView<'a> {
     blockee: ShortUser<'a>,
     blocker: Blocker<'a>,
-    room: RoomView<'a>,
+    room: Room<'a>,
     #[serde(rename = "createdAt")]
     created_at: Iso,
     #[serde(rename = "updatedAt")]
@@ -37,18 +37,37 @@ enum Blocker<'a> {
     User(&'a RawValue),
 }
 
-/// Who shut out in the entries before: he is mostly the same, and then written once.
-#[derive(Default)]
-pub(super) struct LastBlocker(Option<(Arc<Profile>, Box<RawValue>)>);
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Room<'a> {
+    Own(RoomView<'a>),
+    Shared(&'a RawValue),
+}
 
-impl LastBlocker {
-    fn written(&mut self, blocker: &Arc<Profile>) -> serde_json::Result<&RawValue> {
-        let same = self.0.take().filter(|(last, _)| Arc::ptr_eq(last, blocker));
+/// What the entry before had, as it was written.
+struct Last<T>(Option<(Arc<T>, Box<RawValue>)>);
+
+impl<T> Last<T> {
+    fn written<V: Serialize>(&mut self, one: &Arc<T>, view: impl FnOnce() -> V) -> serde_json::Result<&RawValue> {
+        let same = self.0.take().filter(|(last, _)| Arc::ptr_eq(last, one));
         let written = match same {
             Some((_, written)) => written,
-            None => to_raw_value(&ShortUser::of(blocker))?,
+            None => to_raw_value(&view())?,
         };
-        Ok(&self.0.insert((Arc::clone(blocker), written)).1)
+        Ok(&self.0.insert((Arc::clone(one), written)).1)
+    }
+}
+
+/// Who shut out in the entries before, and where: of a room's list mostly the same, and then written once.
+pub(super) struct Before {
+    blocker: Last<Profile>,
+    room: Last<RoomBrief>,
+}
+
+impl Before {
+    /// Before the first entry.
+    pub(super) const fn none() -> Self {
+        Self { blocker: Last(None), room: Last(None) }
     }
 }
 
@@ -76,18 +95,22 @@ impl<'a> EntryView<'a> {
         entry: &'a Listed,
         with_user: bool,
         since: bool,
-        last: &'a mut LastBlocker,
+        before: &'a mut Before,
     ) -> serde_json::Result<Self> {
+        let (blocker, room) = if with_user {
+            let blocker = before.blocker.written(&entry.blocker, || ShortUser::of(&entry.blocker))?;
+            let room = before.room.written(&entry.room, || RoomView::of(&entry.room))?;
+            (Blocker::User(blocker), Room::Shared(room))
+        } else {
+            (Blocker::Id(entry.blocker.id.as_str()), Room::Own(RoomView::of(&entry.room)))
+        };
+        let created_at = Iso::of(entry.created_ms);
         Ok(Self {
             blockee: ShortUser::of(&entry.blockee),
-            blocker: if with_user {
-                Blocker::User(last.written(&entry.blocker)?)
-            } else {
-                Blocker::Id(entry.blocker.id.as_str())
-            },
-            room: RoomView::of(&entry.room),
-            created_at: Iso::of(entry.created_ms),
-            updated_at: Iso::of(entry.updated_ms),
+            blocker,
+            room,
+            created_at,
+            updated_at: if entry.updated_ms == entry.created_ms { created_at } else { Iso::of(entry.updated_ms) },
             unblock_at: entry.lifted_ms.filter(|_| since).map(Iso::of),
         })
     }
