@@ -142,8 +142,8 @@ struct Tokens {
 
 #[derive(Default)]
 struct Apps {
-    by_api_key_hash: HashMap<String, Arc<App>>,
-    by_client_key: HashMap<String, Arc<App>>,
+    by_api_key_hash: HashMap<String, Arc<App>, foldhash::fast::RandomState>,
+    by_client_key: HashMap<String, Arc<App>, foldhash::fast::RandomState>,
 }
 
 /// What was asked before.
@@ -192,9 +192,7 @@ impl Chat {
     }
 
     fn keyed(&self, what: &str, secret: &str) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
-        hasher.update(what.as_bytes()).update(&[0]).update(secret.as_bytes());
-        hasher.finalize()
+        blake3::keyed_hash(&self.secret, &[what.as_bytes(), &[0], secret.as_bytes()].concat())
     }
 
     pub(crate) fn hash(&self, what: &str, secret: &str) -> String {

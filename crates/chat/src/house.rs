@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use banter_domain::id::ObjectId;
 
-use crate::{App, Chat, Result};
+use crate::{Chat, Result};
 
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -14,11 +14,11 @@ const PRUNE_STEP: i64 = 1_000;
 impl Chat {
     /// Counts an act that was refused, for the figures of R-27. Only a number is kept: no trace of
     /// who was refused what.
-    pub fn refused(&self, app: &App, reason: &'static str) {
+    pub fn refused(&self, app: i64, reason: &'static str) {
         let now_ms = self.now();
         let hour_ms = now_ms - now_ms.rem_euclid(HOUR_MS);
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        *refusals.entry((app.number, hour_ms, reason)).or_default() += 1;
+        *refusals.entry((app, hour_ms, reason)).or_default() += 1;
     }
 
     /// Writes the counted refusals down.

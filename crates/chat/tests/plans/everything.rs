@@ -345,7 +345,7 @@ async fn the_rest(chat: &Chat, platform: &Caller, ann: &Caller) {
     chat.config(ann).await.expect("a configuration");
     chat.delete_config(platform, "censorship").await.expect("deleted");
     chat.stats(platform).await.expect("figures");
-    chat.refused(&platform.app, "USER_BLOCKED");
+    chat.refused(platform.app.number, "USER_BLOCKED");
     chat.moderation_stats(platform, 0, 1_800_000_000_000, BucketSize::Day).await.expect("figures");
     chat.gauges().await.expect("figures");
     let any = AuditQuery {

@@ -66,13 +66,26 @@ pub(super) fn token_shown(headers: &HeaderMap) -> Option<&str> {
     Shown::of(headers).token
 }
 
-/// Whose key came with a request, and who asks.
-#[derive(Default)]
-pub(crate) struct Asking {
-    /// `None`: the route is public, or the address speaks for itself.
-    pub(crate) app: Option<Arc<App>>,
-    /// `None`: as above, or the client key came alone.
-    pub(crate) caller: Option<Caller>,
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) enum Asking {
+    /// Anybody: the route is public, or the address speaks for itself.
+    Anybody,
+    /// Somebody of an app, whose client key came alone.
+    Of(Arc<App>),
+    /// A user or the platform.
+    Caller(Caller),
+}
+
+impl Asking {
+    /// Whose key came with the request.
+    pub(crate) fn app(&self) -> Option<&Arc<App>> {
+        match self {
+            Self::Anybody => None,
+            Self::Of(app) => Some(app),
+            Self::Caller(caller) => Some(&caller.app),
+        }
+    }
 }
 
 /// Finds out who calls a route.
@@ -83,11 +96,11 @@ pub(crate) async fn caller(
     connection: &Connection,
 ) -> Result<Asking, ApiError> {
     if route.auth == Auth::Public {
-        return Ok(Asking::default());
+        return Ok(Asking::Anybody);
     }
     let shown = Shown::of(headers);
     if route.auth == Auth::Address && (files::is_signed(query) || shown == Shown::default()) {
-        return Ok(Asking::default());
+        return Ok(Asking::Anybody);
     }
     let (app, who) = match (shown.api_key, route.auth) {
         (Some(key), _) => platform(edge, route, key, shown.client_id).await?,
@@ -95,12 +108,12 @@ pub(crate) async fn caller(
         (None, Auth::ClientKey) => {
             let key = shown.client_key.ok_or(rows::MISSING_CLIENT_KEY)?;
             let app = edge.chat.app_of_client_key(key).await?.ok_or(rows::INVALID_CLIENT_KEY)?;
-            return Ok(Asking { app: Some(app), caller: None });
+            return Ok(Asking::Of(app));
         }
         (None, Auth::Client | Auth::Either | Auth::Address | Auth::Public) => user(edge, &shown).await?,
     };
     let address = address(edge, headers, connection);
-    Ok(Asking { app: Some(app.clone()), caller: Some(Caller { app, who, address: Some(address) }) })
+    Ok(Asking::Caller(Caller { app, who, address: Some(address) }))
 }
 
 async fn platform(edge: &Edge, route: &Route, key: &str, client_id: Option<&str>) -> Result<(Arc<App>, Who), ApiError> {

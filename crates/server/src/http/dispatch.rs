@@ -16,7 +16,6 @@ use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use banter_chat::App;
 use banter_domain::moderation::Act;
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -202,14 +201,14 @@ async fn routed(
     let mut app = None;
     let inbound = async {
         let asking = auth::caller(edge, route, (parts.uri.query(), &parts.headers), connection).await?;
-        app = asking.app.clone();
+        app = asking.app().map(|app| app.number);
         let body_limit = match route.body_size {
             BodySize::Plain => edge.settings.body_limit,
             BodySize::Message => edge.settings.message_body_limit,
             // Its handler reads it bit by bit, and knows what a file may be.
             BodySize::File => 0,
         };
-        Ok::<_, ApiError>(Inbound { caller: asking.caller, app: asking.app, params, body_limit })
+        Ok::<_, ApiError>(Inbound { asking: Some(asking), params, body_limit })
     };
     let mut inbound = inbound.await;
     let patience = edge.settings.body_timeout;
@@ -273,7 +272,7 @@ async fn handled(edge: &Edge, route: &Route, request: Request) -> Response {
 async fn refused(
     edge: &Edge,
     route: &Route,
-    app: Option<Arc<App>>,
+    app: Option<i64>,
     (error, lost): (&ApiError, u64),
     request_id: &HeaderValue,
 ) -> Response {
@@ -281,7 +280,7 @@ async fn refused(
     if row.status == 403 {
         edge.metrics.refused(row.code);
         if let Some(app) = app {
-            edge.chat.refused(&app, row.code);
+            edge.chat.refused(app, row.code);
         }
     }
     if route.changes()

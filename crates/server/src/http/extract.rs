@@ -24,6 +24,7 @@ pub use query::Query;
 pub(crate) use query::bad as bad_parameter;
 
 use super::Edge;
+use super::auth::Asking;
 use super::limits_of_fields as limits;
 use super::view::time;
 use crate::errors::{ApiError, rows};
@@ -31,14 +32,17 @@ use crate::errors::{ApiError, rows};
 /// What the dispatcher found out before the handler runs.
 #[derive(Clone)]
 pub(crate) struct Inbound {
-    /// Who asks; `None` on public routes, where a client key came alone, and once taken.
-    pub(crate) caller: Option<banter_chat::Caller>,
-    /// Whose key came with the request; `None` on public routes.
-    pub(crate) app: Option<Arc<App>>,
+    /// Who asks; `None` once taken.
+    pub(crate) asking: Option<Asking>,
     /// The path's parameters in order, decoded; `None`: it cannot be ([`decoded`]).
     pub(crate) params: Vec<Option<String>>,
     /// The largest body this route takes, bytes.
     pub(crate) body_limit: usize,
+}
+
+/// Takes who asks.
+fn asking(parts: &mut Parts) -> Option<Asking> {
+    parts.extensions.get_mut::<Inbound>().and_then(|inbound| inbound.asking.take())
 }
 
 /// Who asks. A handler that takes it can only stand on a route that authenticates; on a public one
@@ -49,8 +53,10 @@ impl FromRequestParts<Edge> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
-        let caller = parts.extensions.get_mut::<Inbound>().and_then(|inbound| inbound.caller.take());
-        caller.map(Self).ok_or_else(|| ApiError::Fault("a handler on a public route asks who calls".to_owned()))
+        match asking(parts) {
+            Some(Asking::Caller(caller)) => Ok(Self(caller)),
+            _ => Err(ApiError::Fault("a handler on a public route asks who calls".to_owned())),
+        }
     }
 }
 
@@ -61,7 +67,9 @@ impl FromRequestParts<Edge> for AppKey {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
-        let app = parts.extensions.get::<Inbound>().and_then(|inbound| inbound.app.clone());
+        // Who asks is left for the extractor after this one.
+        let asking = parts.extensions.get::<Inbound>().and_then(|inbound| inbound.asking.as_ref());
+        let app = asking.and_then(|asking| asking.app().cloned());
         app.map(Self).ok_or_else(|| ApiError::Fault("a handler on a public route asks for an app".to_owned()))
     }
 }
@@ -74,7 +82,10 @@ impl FromRequestParts<Edge> for MaybeCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
-        Ok(Self(parts.extensions.get_mut::<Inbound>().and_then(|inbound| inbound.caller.take())))
+        Ok(Self(match asking(parts) {
+            Some(Asking::Caller(caller)) => Some(caller),
+            Some(Asking::Of(_) | Asking::Anybody) | None => None,
+        }))
     }
 }
 

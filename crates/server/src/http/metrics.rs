@@ -210,7 +210,6 @@ impl Metrics {
         };
     }
 
-    /// An act was refused, with this error code.
     /// Counts sockets that were cut off because they did not keep up.
     pub(crate) fn socket_overflows(&self) -> Counter {
         self.socket_overflows.clone()
@@ -231,6 +230,7 @@ impl Metrics {
         self.file_bytes.get_or_create_owned(&Direction { direction: "served" })
     }
 
+    /// An act was refused, with this error code.
     pub(crate) fn refused(&self, reason: &'static str) {
         self.refusals.get_or_create(&Reason { reason }).inc();
     }

@@ -257,7 +257,7 @@ impl Talk {
         if row.status == 403 {
             self.edge.metrics.refused(row.code);
             if let Some(identity) = self.sockets.registry().identity(self.id) {
-                self.edge.chat.refused(&identity.app, row.code);
+                self.edge.chat.refused(identity.app.number, row.code);
             }
         }
     }

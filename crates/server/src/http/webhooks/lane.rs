@@ -200,7 +200,7 @@ impl Teller<'_> {
             let row = ApiError::from(error).row(Act::Send);
             if row.status == 403 {
                 self.edge.metrics.refused(row.code);
-                self.edge.chat.refused(self.app, row.code);
+                self.edge.chat.refused(self.app.number, row.code);
             }
             let host = place.host();
             tracing::warn!(app = %self.app.id, delivery = %delivery.id, host, code = row.code, "what a webhook answered was refused");
