@@ -7,9 +7,9 @@ use banter_domain::record::Topic;
 use banter_domain::room::Standing;
 use serde_json::{Value as Json, json};
 
-use crate::messages::NewMessage;
+use crate::messages::{MESSAGES, NewMessage};
 use crate::read::map_text;
-use crate::records::NewEvent;
+use crate::records::{EVENTS, NewEvent};
 use crate::rooms::LockedRoom;
 use crate::search::{searchable, tokens_in};
 use crate::sql::{Statement, binds};
@@ -107,12 +107,10 @@ impl Tx {
             let locked = self.lock_room(&room).await?.map_or(Had::Missing, had);
             let mut stand = Vec::with_capacity(who.len());
             for (hash, user) in who {
-                let entered = self.enter(&hash, now_ms).await?;
-                let standing = match &locked {
-                    Had::Locked(_) => self.view.standing(&room, &user).await?,
-                    Had::Missing | Had::Elsewhere => Standing::default(),
-                };
-                stand.push((entered, standing));
+                stand.push(match &locked {
+                    Had::Locked(room) => self.enter_where(room, (&hash, &user), now_ms).await?,
+                    Had::Missing | Had::Elsewhere => (self.enter(&hash, now_ms).await?, Standing::default()),
+                });
             }
             rooms.push(RoomForAll { had: locked, who: stand });
         }
@@ -151,17 +149,20 @@ impl Tx {
     }
 
     async fn insert_each(&mut self, rooms: &mut [(&mut LockedRoom, Vec<NewSend>)]) -> Result<Vec<(i64, i64)>> {
-        let mut places = Vec::new();
+        let (mut places, mut messages, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for (locked, all) in rooms {
             for NewSend { message: new, event, payload } in all.iter() {
-                let (seq, at_ms) = self.write_message(locked, new).await?;
+                let (place, row) = self.place_message(locked, new).await?;
                 let (room, user, payload) = (Some(&locked.room.id), Some(&new.sender), payload.clone());
-                let event = NewEvent { id: *event, topic: Topic::Message, room, seq: Some(seq), user, payload };
-                self.insert_event(&event).await?;
-                places.push((seq, at_ms));
+                let event = NewEvent { id: *event, topic: Topic::Message, room, seq: Some(place.0), user, payload };
+                messages.push(row);
+                events.push(event.row());
+                places.push(place);
             }
             self.save_counts(locked).await?;
         }
+        self.put_rows(&MESSAGES, messages).await?;
+        self.put_rows(&EVENTS, events).await?;
         Ok(places)
     }
 

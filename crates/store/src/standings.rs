@@ -11,7 +11,8 @@ use crate::rooms::{CONCEALED, LockedRoom, ROOM, ROOM_COLUMNS, locked, locked_row
 use crate::sabotage::{self, Lock};
 use crate::sends::Speakers;
 use crate::sql::{Row, Statement, binds};
-use crate::{EngineKind, Result, Tx, View};
+use crate::users::{USER, USER_COLUMNS};
+use crate::{EngineKind, Entered, Result, Tx, View};
 
 /// How a user stands in a room, in one question. `$2` the room, `$3` the user. `CASE`, because SQLite
 /// asks both sides of an `AND` in a column: it would look through all members of a group. `CROSS JOIN`, because it
@@ -45,6 +46,16 @@ static ROOM_AND_STANDING: LazyLock<String> =
 
 static LOCKED_AND_STANDING: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {ROOM}, {CONCEALED}, {STANDING_COLUMNS} {STANDING_FROM}"));
+
+/// Whose token `$4` is, if it is alive at `$5`, and how he, `$3`, stands in the room.
+static ENTERED_AND_STANDING: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {USER}, {STANDING_COLUMNS} FROM tokens t CROSS JOIN users u CROSS JOIN rooms r
+         LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
+         WHERE t.app = $1 AND t.hash = $4 AND t.expires_ms > $5 AND u.app = t.app AND u.id = t.user_id
+         AND r.app = $1 AND r.id = $2"
+    )
+});
 
 /// As [`STANDING`], of several users in several rooms at once; where and who it is comes first. `OFFSET 0` keeps PostgreSQL
 /// from joining: however many are in the room, each of the few is looked up.
@@ -145,6 +156,20 @@ impl Tx {
         let (stands, room) = (answers.next_back().unwrap_or_default(), answers.next_back().unwrap_or_default());
         let (Some(room), Some(mut row)) = (locked(room)?, stands.into_iter().next()) else { return Ok(None) };
         Ok(Some((room, standing(&mut row, 0, user)?)))
+    }
+
+    /// What [`Tx::enter`] and [`View::standing`] answer, in one question. SQLite only: there everything is locked already.
+    pub(crate) async fn enter_where(
+        &mut self,
+        room: &LockedRoom,
+        (hash, user): (&str, &UserId),
+        now_ms: i64,
+    ) -> Result<(Option<Entered>, Standing)> {
+        let values = binds![self.view.app, &room.room.id, user, hash, now_ms];
+        let rows = self.view.session.rows(&ENTERED_AND_STANDING, values).await?;
+        let Some(mut row) = rows.into_iter().next() else { return Ok((None, Standing::default())) };
+        let standing = standing(&mut row, USER_COLUMNS, user)?;
+        Ok((Some(Entered { user: crate::users::user(&mut row, 0)?, words: None }), standing))
     }
 
     /// What locks rooms, and their pairs before, and then asks how these users stand there: those that nobody else has, or
