@@ -41,7 +41,7 @@ impl Chat {
         let mut open = self.begin_unentered(caller).await?;
         open.entered = match &caller.who {
             Who::User { token, .. } if !removed(Lock::TokenCheck) => {
-                Some(open.tx.enter(&token.hex(), open.now_ms).await?.ok_or(Error::TokenGone)?)
+                Some(caller.entered_as(open.tx.enter(&token.hex(), open.now_ms).await?)?)
             }
             Who::Platform { on_behalf_of: Some(id) } => {
                 let user = open.tx.user(id).await?.ok_or(Denied::NotPermitted(Act::ListBlocks))?;
@@ -74,6 +74,14 @@ impl Chat {
             told: Told::by(self, caller.app.number),
             stale,
         })
+    }
+}
+
+impl Caller {
+    /// Whose token was found, if it is the caller's: it may have ended since he came, and have been bound to somebody else.
+    /// Errors: [`Error::TokenGone`].
+    pub(crate) fn entered_as(&self, found: Option<Entered>) -> Result<Entered> {
+        found.filter(|found| found.user.profile.id == self.user()).ok_or(Error::TokenGone)
     }
 }
 

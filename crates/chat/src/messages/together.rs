@@ -326,7 +326,7 @@ impl<'a> Open<'a> {
         (entered, standing): (Option<Entered>, Standing),
     ) -> Result<Judged> {
         self.caller = &wish.caller;
-        self.entered = Some(entered.ok_or(Error::TokenGone)?);
+        self.entered = Some(self.caller.entered_as(entered)?);
         let room = room.ok_or(Error::NoRoom)?;
         let speaker = self.speaker(None, false).await?;
         let words = self.clean(wish.words.clone()).await?;

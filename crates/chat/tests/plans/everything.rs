@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use banter_chat::{
-    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, DeliveryState, Grant, HookTelling, MAX_DEVICES, MessagesOfApp,
-    MessagesQuery, NewDelivery, NewFile, NewKind, NewRoom, Options, Para, Property, Reach, Reply, RoomChange,
-    RoomsQuery, SearchFor, SearchQuery, Telling, TimeField, Way, Who, Words,
+    Anchor, AuditQuery, Batch, BucketSize, Caller, Chat, DeliveryState, Error, Grant, HookTelling, MAX_DEVICES,
+    MessagesOfApp, MessagesQuery, NewDelivery, NewFile, NewKind, NewRoom, Options, Para, Property, Reach, Reply,
+    RoomChange, RoomsQuery, SearchFor, SearchQuery, Telling, TimeField, Way, Who, Words,
 };
 use banter_domain::file::MediaType;
 use banter_domain::filter::Filter;
@@ -32,7 +32,7 @@ fn says(text: &str) -> Words {
 }
 
 /// How many of these acts are refused; all others succeed.
-pub(crate) const REFUSED: usize = 1;
+pub(crate) const REFUSED: usize = 3;
 
 pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
     let chat = Chat::new(Store::over(engine), [7; 32], Arc::new(|| 1_700_000_000_000), [1; 5], Options::default());
@@ -60,11 +60,22 @@ pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
     the_rest(&chat, &platform, &ann).await;
     notifications(&chat, &platform, &ann, &as_bob).await;
     webhooks(&chat, &platform, &ann).await;
+    chat.revoke_tokens(&platform, &user("ann"), None).await.expect("it goes");
+    r21_a_token_bound_anew_lets_its_old_owner_do_nothing(&chat, &platform, &ann).await;
     chat.delete_room(&platform, &room("den")).await.expect("it goes");
     chat.delete_user(&platform, &user("bob")).await.expect("he goes");
-    chat.revoke_tokens(&platform, &user("ann"), None).await.expect("it goes");
     chat.forget_the_old().await.expect("forgotten");
     chat.resume().await.expect("it goes on");
+}
+
+/// He came in before his token ended, and acts after somebody else has it.
+async fn r21_a_token_bound_anew_lets_its_old_owner_do_nothing(chat: &Chat, platform: &Caller, ann: &Caller) {
+    let grant = Grant { token: "token-ann".to_owned(), expires_ms: 1_800_000_000_000 };
+    chat.replace_token(platform, &user("cat"), grant).await.expect("replaced");
+    let sent = chat.send(ann, &room("den"), says("I was here before"), None, false).await;
+    assert!(matches!(sent, Err(Error::TokenGone)), "{sent:?}");
+    let blocked = chat.block(ann, &user("cat")).await;
+    assert!(matches!(blocked, Err(Error::TokenGone)), "{blocked:?}");
 }
 
 async fn rooms(chat: &Chat, platform: &Caller, ann: &Caller) {
