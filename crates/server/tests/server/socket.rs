@@ -177,9 +177,11 @@ impl Socket {
     pub(crate) async fn hears(&self, event: &str, such: impl Fn(&Value) -> bool) -> Value {
         let find = |heard: &Heard| heard.iter().find(|(name, payload)| name == event && such(payload)).cloned();
         let mut heard = self.heard.clone();
-        let waited = tokio::time::timeout(PATIENCE, heard.wait_for(|heard| find(heard).is_some())).await;
-        assert!(waited.is_ok(), "{event} was not heard: {:#?}", self.heard());
-        find(&self.heard()).expect("it was heard").1
+        let waited = heard.wait_for(|heard| find(heard).is_some());
+        // Not kept: what it returns locks what was heard, and who looks again while somebody writes waits for himself.
+        let waited = tokio::time::timeout(PATIENCE, waited).await.map(|heard| heard.ok().and_then(|heard| find(&heard)));
+        let found = waited.unwrap_or_else(|_| panic!("{event} was not heard: {:#?}", self.heard()));
+        found.expect("it was heard").1
     }
 
     /// Everything a user's socket was told of what happened before this call, and nothing after. A
