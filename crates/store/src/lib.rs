@@ -15,7 +15,6 @@ mod filter_sql;
 mod import;
 mod invitations;
 mod lists;
-mod many;
 mod members;
 mod messages;
 mod own_rooms;

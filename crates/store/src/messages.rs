@@ -15,8 +15,6 @@ use crate::sight::Eyes;
 use crate::sql::{Row, Value, binds};
 use crate::{Result, View};
 
-pub(crate) use write::MESSAGES;
-
 /// A message to be written.
 #[derive(Debug, Clone)]
 pub struct NewMessage {

@@ -1,12 +1,9 @@
 //! What is written beside a change: audit, outbox, tallies; and the configuration.
 
-use std::sync::LazyLock;
-
 use banter_domain::id::{ObjectId, RoomId, UserId};
 use banter_domain::record::{Doer, Entry, Topic};
 use serde_json::{Map, Value as Json};
 
-use crate::many::RowsOf;
 use crate::read::Read;
 use crate::sql::{Row, Value, binds};
 use crate::{Result, Tx, View};
@@ -26,25 +23,6 @@ pub struct NewEvent<'a> {
     pub user: Option<&'a UserId>,
     /// More about it, in the domain's words.
     pub payload: Option<Json>,
-}
-
-/// The rows of [`NewEvent::row`].
-pub(crate) static EVENTS: LazyLock<RowsOf> = LazyLock::new(|| {
-    RowsOf::new("events", &[("id", 0), ("topic", 1), ("room", 2), ("seq", 3), ("user_id", 4), ("payload", 5)])
-});
-
-impl NewEvent<'_> {
-    /// As it is written.
-    pub(crate) fn row(&self) -> Vec<Value> {
-        binds![
-            self.id,
-            self.topic.name(),
-            self.room.map(RoomId::as_str),
-            self.seq,
-            self.user.map(UserId::as_str),
-            self.payload.as_ref().map(Json::to_string),
-        ]
-    }
 }
 
 /// An event as it was written.
@@ -214,7 +192,18 @@ impl Tx {
 
     /// Writes an event into the outbox.
     pub async fn insert_event(&mut self, event: &NewEvent<'_>) -> Result<()> {
-        self.put_rows(&EVENTS, vec![event.row()]).await
+        let text =
+            "INSERT INTO events (app, id, topic, room, seq, user_id, payload) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let values = binds![
+            self.view.app,
+            event.id,
+            event.topic.name(),
+            event.room.map(RoomId::as_str),
+            event.seq,
+            event.user.map(UserId::as_str),
+            event.payload.as_ref().map(Json::to_string),
+        ];
+        self.view.session.put(text, values).await
     }
 
     /// A reader of the outbox has read all events before this one.

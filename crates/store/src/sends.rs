@@ -7,9 +7,9 @@ use banter_domain::record::Topic;
 use banter_domain::room::Standing;
 use serde_json::{Value as Json, json};
 
-use crate::messages::{MESSAGES, NewMessage};
+use crate::messages::NewMessage;
 use crate::read::map_text;
-use crate::records::{EVENTS, NewEvent};
+use crate::records::NewEvent;
 use crate::rooms::LockedRoom;
 use crate::search::{searchable, tokens_in};
 use crate::sql::{Statement, binds};
@@ -149,20 +149,17 @@ impl Tx {
     }
 
     async fn insert_each(&mut self, rooms: &mut [(&mut LockedRoom, Vec<NewSend>)]) -> Result<Vec<(i64, i64)>> {
-        let (mut places, mut messages, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        let mut places = Vec::new();
         for (locked, all) in rooms {
             for NewSend { message: new, event, payload } in all.iter() {
-                let (place, row) = self.place_message(locked, new).await?;
+                let (seq, at_ms) = self.write_message(locked, new).await?;
                 let (room, user, payload) = (Some(&locked.room.id), Some(&new.sender), payload.clone());
-                let event = NewEvent { id: *event, topic: Topic::Message, room, seq: Some(place.0), user, payload };
-                messages.push(row);
-                events.push(event.row());
-                places.push(place);
+                let event = NewEvent { id: *event, topic: Topic::Message, room, seq: Some(seq), user, payload };
+                self.insert_event(&event).await?;
+                places.push((seq, at_ms));
             }
             self.save_counts(locked).await?;
         }
-        self.put_rows(&MESSAGES, messages).await?;
-        self.put_rows(&EVENTS, events).await?;
         Ok(places)
     }
 

@@ -18,7 +18,7 @@ pub(crate) use read::seen_by;
 pub use read::{MessagesOfApp, MessagesPage};
 pub(crate) use send::Speaker;
 use serde_json::{Map, Value};
-pub(crate) use together::Queues;
+pub(crate) use together::Lanes;
 
 /// What somebody wants to say.
 #[derive(Debug, Clone, Default, PartialEq)]

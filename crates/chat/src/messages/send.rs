@@ -38,10 +38,11 @@ pub(crate) struct Judged {
 
 impl Chat {
     /// Sends a message as the caller; an API key sends as `sender`, or as the platform's own
-    /// client, and may `force` it past that user's bans and blocks. Errors:
-    /// [`Error::NoRoom`], [`Error::NoUser`] (no such sender), refusals.
+    /// client, and may `force` it past that user's bans and blocks. What a user sends goes on to its end
+    /// even if this is dropped, as far as it has begun. Errors: [`Error::NoRoom`], [`Error::NoUser`] (no such
+    /// sender), refusals.
     pub async fn send(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         room: &RoomId,
         words: Words,

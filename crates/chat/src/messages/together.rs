@@ -1,19 +1,20 @@
 //! Sends that wait for one another anyway share a transaction: one look at who comes in, one lock a room, one commit.
 //!
-//! Whoever has the turn does what waits, his own wish among it. Each is judged by himself, by what was read under the
+//! They wait in lanes. Whoever sees to a lane takes what waits there. Each is judged by himself, by what was read under the
 //! room's lock; who is refused is left out, and the others go on. So are those on PostgreSQL whose room or token somebody else
 //! has locked: they wait for it among those of their room, and hold up nobody else.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::message::Message;
 use banter_domain::room::Standing;
 use banter_store::{EngineKind, Entered, Error as StoreError, Had, LockedRoom, RoomForAll, Speakers};
-use tokio::sync::{MutexGuard, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use super::Words;
 use super::send::Judged;
@@ -37,54 +38,13 @@ struct Waiting {
     user: UserId,
     token: TokenHash,
     wish: Wish,
-    answer: oneshot::Sender<Told>,
-    /// Somebody is at it: his turn has come without him.
-    taken: Arc<AtomicBool>,
-}
-
-/// What becomes of a wish.
-enum Told {
-    Done(Result<Message>),
-    /// Somebody else has its room: here it is back.
-    Elsewhere(Wish),
+    answer: oneshot::Sender<Result<Message>>,
 }
 
 impl Waiting {
     /// Those of some who wait that come first by room, in their order within each.
     fn by_room(all: &[Self]) -> impl Iterator<Item = &[Self]> {
         all.chunk_by(|one, other| one.room == other.room)
-    }
-}
-
-/// Those who wait to speak in one lane.
-#[derive(Default)]
-struct Queue {
-    waiting: Mutex<Vec<Waiting>>,
-    turn: tokio::sync::Mutex<()>,
-}
-
-impl Queue {
-    fn put(&self, one: Waiting) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(one);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    /// Those who are next: of one user only such as came by the same token.
-    fn next(&self) -> Vec<Waiting> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tokens: HashMap<UserId, TokenHash> = HashMap::with_capacity(waiting.len());
-        let (mut next, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
-        for one in waiting.drain(..).filter(|one| !one.answer.is_closed()) {
-            let by_one_token = *tokens.entry(one.user.clone()).or_insert(one.token) == one.token;
-            let list = if by_one_token && next.len() < TOGETHER { &mut next } else { &mut later };
-            list.push(one);
-        }
-        next.iter().for_each(|one| one.taken.store(true, Ordering::SeqCst));
-        *waiting = later;
-        next
     }
 }
 
@@ -100,14 +60,14 @@ enum Lane {
 /// Among so many lanes an app's rooms are spread on PostgreSQL, so that several processors have work.
 const LANES: u64 = 2;
 
-/// The lanes in which somebody waits to speak.
+/// Those who wait to speak. A lane is here as long as somebody sees to it.
 #[derive(Default)]
-pub(crate) struct Queues {
-    all: Mutex<HashMap<Lane, Weak<Queue>>>,
+pub(crate) struct Lanes {
+    waiting: Mutex<HashMap<Lane, Vec<Waiting>>>,
     spread: RandomState,
 }
 
-impl Queues {
+impl Lanes {
     fn shared(&self, app: i64, room: &RoomId, on: EngineKind) -> Lane {
         match on {
             EngineKind::Sqlite => Lane::Shared(app, 0),
@@ -115,22 +75,78 @@ impl Queues {
         }
     }
 
-    fn of(&self, lane: &Lane) -> Arc<Queue> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = all.entry(lane.clone()).or_default();
-        slot.upgrade().unwrap_or_else(|| {
-            let queue = Arc::default();
-            *slot = Arc::downgrade(&queue);
-            queue
-        })
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Lane, Vec<Waiting>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets a lane where nobody waits.
-    fn leave(&self, lane: &Lane, queue: Arc<Queue>) {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(queue);
-        if all.get(lane).is_some_and(|queue| queue.strong_count() == 0) {
-            all.remove(lane);
+    /// Puts somebody in a lane; true: nobody sees to it yet.
+    fn put(&self, lane: &Lane, one: Waiting) -> bool {
+        match self.waiting().entry(lane.clone()) {
+            Entry::Occupied(mut some) => {
+                some.get_mut().push(one);
+                false
+            }
+            Entry::Vacant(nobody) => {
+                nobody.insert(vec![one]);
+                true
+            }
+        }
+    }
+
+    /// Those of a lane who are next: of one user only such as came by the same token.
+    fn next(&self, lane: &Lane) -> Vec<Waiting> {
+        let mut lanes = self.waiting();
+        let Some(waiting) = lanes.get_mut(lane) else { return Vec::new() };
+        let mut tokens: HashMap<UserId, TokenHash> = HashMap::with_capacity(waiting.len());
+        let (mut next, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
+        for one in waiting.drain(..) {
+            let by_one_token = *tokens.entry(one.user.clone()).or_insert(one.token) == one.token;
+            let list = if by_one_token && next.len() < TOGETHER { &mut next } else { &mut later };
+            list.push(one);
+        }
+        *waiting = later;
+        next
+    }
+
+    /// Whoever saw to a lane leaves it. Returns one of those who wait there, for whom somebody must see to it further.
+    fn leave(&self, lane: &Lane) -> Option<Caller> {
+        let mut lanes = self.waiting();
+        let next = lanes.get(lane)?.first().map(|one| one.wish.caller.clone());
+        if next.is_none() {
+            lanes.remove(lane);
+        }
+        next
+    }
+
+    /// Nobody can see to a lane any more: who waits there is told that he was given up.
+    fn give_up(&self, lane: &Lane) {
+        // Not under the lock: whom it wakes is not ours to know.
+        let given_up = self.waiting().remove(lane);
+        drop(given_up);
+    }
+}
+
+/// Seeing to a lane. Dropped, it goes to somebody else, if there is still somebody who waits: not before these are told, so
+/// that more come meanwhile and share the next one.
+struct Turn {
+    chat: Arc<Chat>,
+    lane: Lane,
+}
+
+impl Turn {
+    /// Begins another, in a task of its own: who waits may go away, and what he began goes on without him.
+    fn begin(chat: &Arc<Chat>, lane: &Lane, caller: Caller) {
+        let Ok(on) = Handle::try_current() else { return chat.sending.give_up(lane) };
+        let (chat, lane) = (Arc::clone(chat), lane.clone());
+        // Made inside the task: one that never runs, because the process ends, must not be followed by another.
+        on.spawn(async move { Self { chat, lane }.send_next(&caller).await });
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(caller) = self.chat.sending.leave(&self.lane) {
+            Self::begin(&self.chat, &self.lane, caller);
         }
     }
 }
@@ -138,92 +154,38 @@ impl Queues {
 impl Chat {
     /// Sends a user's message together with what others send at the same time.
     pub(crate) async fn send_together(
-        &self,
+        self: &Arc<Self>,
         room: &RoomId,
         (user, token): (UserId, TokenHash),
         wish: Wish,
     ) -> Result<Message> {
-        let app = wish.caller.app.number;
-        let lane = self.sending.shared(app, room, self.store.kind());
-        match self.send_in(lane, room, (user.clone(), token), wish).await {
-            Told::Done(outcome) => outcome,
-            Told::Elsewhere(wish) => {
-                match self.send_in(Lane::Room(app, room.clone()), room, (user, token), wish).await {
-                    Told::Done(outcome) => outcome,
-                    Told::Elsewhere(_) => Err(Error::NoRoom),
-                }
-            }
+        let (answer, told) = oneshot::channel();
+        let lane = self.sending.shared(wish.caller.app.number, room, self.store.kind());
+        self.put(&lane, Waiting { room: room.clone(), user, token, wish, answer });
+        // Whoever saw to the lane is gone, and nobody knows how far he came.
+        let gone = |_| Err(StoreError::Database("a shared send was given up".to_owned()).into());
+        told.await.unwrap_or_else(gone)
+    }
+
+    /// Puts somebody in a lane, and sees to it that it is seen to.
+    fn put(self: &Arc<Self>, lane: &Lane, one: Waiting) {
+        let caller = one.wish.caller.clone();
+        if self.sending.put(lane, one) {
+            Turn::begin(self, lane, caller);
         }
     }
 
-    async fn send_in(&self, lane: Lane, room: &RoomId, (user, token): (UserId, TokenHash), wish: Wish) -> Told {
-        let queue = self.sending.of(&lane);
-        let caller = wish.caller.clone();
-        let (answer, mut told) = oneshot::channel();
-        let taken = Arc::<AtomicBool>::default();
-        queue.put(Waiting { room: room.clone(), user, token, wish, answer, taken: Arc::clone(&taken) });
-        let told = loop {
-            tokio::select! {
-                biased;
-                told = &mut told => break told,
-                turn = queue.turn.lock(), if !taken.load(Ordering::SeqCst) => {
-                    // Who is served already leaves the turn to who is not, and only waits to be told.
-                    if !taken.load(Ordering::SeqCst) {
-                        // In a box: most who wait never have the turn.
-                        Box::pin(self.send_next(&caller, (&lane, &queue), turn)).await;
-                    }
-                }
-            }
+    /// Tells somebody who waits what became of his wish, if he still does; `None`: somebody else has his room or his token, for
+    /// which he waits among those of his room.
+    fn tell(self: &Arc<Self>, one: Waiting, outcome: Option<Result<Message>>) {
+        let Some(outcome) = outcome else {
+            return self.put(&Lane::Room(one.wish.caller.app.number, one.room.clone()), one);
         };
-        self.sending.leave(&lane, queue);
-        // Whoever had the turn is gone, and nobody knows how far he came.
-        let gone = |_| Told::Done(Err(StoreError::Database("a shared send was given up".to_owned()).into()));
-        told.unwrap_or_else(gone)
-    }
-
-    /// Sends what waits.
-    async fn send_next(&self, caller: &Caller, (lane, queue): (&Lane, &Queue), turn: MutexGuard<'_, ()>) {
-        if queue.is_empty() {
-            return;
-        }
-        // On SQLite this waits for whoever writes, and more come meanwhile. The next to have the turn can wait there while
-        // these are written; on PostgreSQL he would find their rooms locked.
-        let open = self.begin_unentered(caller).await;
-        let mut all = queue.next();
-        let turn = (self.store.kind() == EngineKind::Postgres).then_some(turn);
-        all.sort_by(|one, other| one.room.cmp(&other.room));
-        let waits = matches!(lane, Lane::Room(..));
-        let outcomes = match open.map_err(store) {
-            Ok(open) => send_in_one(open, &all, waits).await,
-            Err(error) => Err(error),
-        };
-        match outcomes {
-            Ok(outcomes) => {
-                for (one, outcome) in all.into_iter().zip(outcomes) {
-                    self.tell(one, outcome);
-                }
-                drop(turn);
-            }
-            // One of them may be what does not fit, or be in somebody's way.
-            Err(StoreError::Database(_) | StoreError::TryAgain(_) | StoreError::Corrupt(_)) if all.len() > 1 => {
-                drop(turn);
-                if waits {
-                    self.send_each(all).await;
-                } else {
-                    // Among those of his room he shall find out.
-                    all.into_iter().for_each(|one| self.tell(one, None));
-                }
-            }
-            Err(error) => all.into_iter().for_each(|one| self.tell(one, Some(Err(error.clone().into())))),
-        }
-    }
-
-    /// Tells somebody who waits what became of his wish; who does not wait any more is not told.
-    fn tell(&self, Waiting { room, wish, answer, .. }: Waiting, outcome: Option<Result<Message>>) {
-        if let Some(Err(Error::Denied(why))) = outcome {
+        let Waiting { room, wish, answer, .. } = one;
+        if let Err(Error::Denied(why)) = outcome {
             self.message_refused(&wish.caller, wish.caller.user(), Some(room), why);
         }
-        let _ = answer.send(outcome.map_or_else(|| Told::Elsewhere(wish), Told::Done));
+        let _ = answer.send(outcome);
     }
 
     /// Sends each of several messages alone.
@@ -238,7 +200,43 @@ impl Chat {
             if let Err(Error::Store(error @ StoreError::TryAgain(_))) = &outcome {
                 held = Some((room, error.clone()));
             }
-            let _ = answer.send(Told::Done(outcome));
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+impl Turn {
+    /// Sends what waits. `caller`: one of those who do.
+    async fn send_next(self, caller: &Caller) {
+        let chat = Arc::clone(&self.chat);
+        // This may wait for whoever else writes, and more come meanwhile.
+        let open = chat.begin_unentered(caller).await;
+        let mut all = chat.sending.next(&self.lane);
+        if all.is_empty() {
+            return;
+        }
+        all.sort_by(|one, other| one.room.cmp(&other.room));
+        let waits = matches!(self.lane, Lane::Room(..));
+        let outcomes = match open.map_err(store) {
+            Ok(open) => send_in_one(open, &all, waits).await,
+            Err(error) => Err(error),
+        };
+        match outcomes {
+            Ok(outcomes) => {
+                for (one, outcome) in all.into_iter().zip(outcomes) {
+                    chat.tell(one, outcome);
+                }
+            }
+            // One of them may be what does not fit, or be in somebody's way.
+            Err(StoreError::Database(_) | StoreError::TryAgain(_) | StoreError::Corrupt(_)) if all.len() > 1 => {
+                drop(self);
+                if waits {
+                    chat.send_each(all).await;
+                } else {
+                    all.into_iter().for_each(|one| chat.tell(one, None));
+                }
+            }
+            Err(error) => all.into_iter().for_each(|one| chat.tell(one, Some(Err(error.clone().into())))),
         }
     }
 }

@@ -35,7 +35,8 @@ fn says(text: &str) -> Words {
 pub(crate) const REFUSED: usize = 3;
 
 pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
-    let chat = Chat::new(Store::over(engine), [7; 32], Arc::new(|| 1_700_000_000_000), [1; 5], Options::default());
+    let chat =
+        Arc::new(Chat::new(Store::over(engine), [7; 32], Arc::new(|| 1_700_000_000_000), [1; 5], Options::default()));
     let app = chat.create_app(AppId::parse("app").expect("an id"), "api", "client").await.expect("an app");
     let platform = Caller { app: app.clone(), who: Who::Platform { on_behalf_of: None }, address: None };
     for id in ["ann", "bob", "cat", "dan"] {
@@ -69,7 +70,7 @@ pub(crate) async fn done_once(engine: Arc<dyn Engine>) {
 }
 
 /// He came in before his token ended, and acts after somebody else has it.
-async fn r21_a_token_bound_anew_lets_its_old_owner_do_nothing(chat: &Chat, platform: &Caller, ann: &Caller) {
+async fn r21_a_token_bound_anew_lets_its_old_owner_do_nothing(chat: &Arc<Chat>, platform: &Caller, ann: &Caller) {
     let grant = Grant { token: "token-ann".to_owned(), expires_ms: 1_800_000_000_000 };
     chat.replace_token(platform, &user("cat"), grant).await.expect("replaced");
     let sent = chat.send(ann, &room("den"), says("I was here before"), None, false).await;
@@ -78,7 +79,7 @@ async fn r21_a_token_bound_anew_lets_its_old_owner_do_nothing(chat: &Chat, platf
     assert!(matches!(blocked, Err(Error::TokenGone)), "{blocked:?}");
 }
 
-async fn rooms(chat: &Chat, platform: &Caller, ann: &Caller) {
+async fn rooms(chat: &Arc<Chat>, platform: &Caller, ann: &Caller) {
     let members = vec![user("ann"), user("bob"), user("grp")];
     let den = NewRoom {
         id: Some(room("den")),
@@ -112,7 +113,7 @@ async fn rooms(chat: &Chat, platform: &Caller, ann: &Caller) {
     chat.rooms_left(ann, 0, 10).await.expect("rooms");
 }
 
-async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller) {
+async fn messages(chat: &Arc<Chat>, platform: &Caller, ann: &Caller, as_bob: &Caller) {
     let den = room("den");
     let first = chat.send(ann, &den, says("hello 世界"), None, false).await.expect("sent").id;
     let reply = Words { reply: Some(first), ..says("again") };
@@ -167,7 +168,7 @@ async fn messages(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller)
     chat.delete_all_messages(platform, &den).await.expect("deleted");
 }
 
-async fn files(chat: &Chat, platform: &Caller, ann: &Caller) {
+async fn files(chat: &Arc<Chat>, platform: &Caller, ann: &Caller) {
     let folder = tempfile::tempdir().expect("a folder");
     chat.keep_files_in(Vault::folder(folder.path()).expect("a vault"));
     let bucket = |name| Bucket::parse(name).expect("a bucket");
@@ -195,7 +196,7 @@ async fn files(chat: &Chat, platform: &Caller, ann: &Caller) {
     chat.forget_the_old().await.expect("swept");
 }
 
-async fn moderation(chat: &Chat, platform: &Caller, ann: &Caller) {
+async fn moderation(chat: &Arc<Chat>, platform: &Caller, ann: &Caller) {
     let den = room("den");
     chat.block(ann, &user("dan")).await.expect("blocked");
     chat.block(ann, &user("bob")).await.expect("blocked");
@@ -233,7 +234,7 @@ async fn moderation(chat: &Chat, platform: &Caller, ann: &Caller) {
     claimed.expect("it makes way");
 }
 
-async fn notifications(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Caller) {
+async fn notifications(chat: &Arc<Chat>, platform: &Caller, ann: &Caller, as_bob: &Caller) {
     let (app, start) = (platform.app.number, chat.new_id());
     assert_eq!(chat.pushed_up_to(app, Service::Apns).await.expect("an answer"), None);
     let token = |text: &str| DeviceToken::parse(text.to_owned()).expect("a token");
@@ -265,7 +266,7 @@ async fn notifications(chat: &Chat, platform: &Caller, ann: &Caller, as_bob: &Ca
     chat.log_out(as_bob, false, Some("phone-3")).await.expect("logged out");
 }
 
-async fn webhooks(chat: &Chat, platform: &Caller, ann: &Caller) {
+async fn webhooks(chat: &Arc<Chat>, platform: &Caller, ann: &Caller) {
     let den = room("den");
     chat.set_webhook(platform, "https://example.com/".to_owned(), Vec::new()).await.expect("set");
     chat.replace_hook_secret(platform).await.expect("a secret");
@@ -311,7 +312,7 @@ async fn webhooks(chat: &Chat, platform: &Caller, ann: &Caller) {
 }
 
 /// What is asked for those who listen.
-async fn told(chat: &Chat, app: i64) {
+async fn told(chat: &Arc<Chat>, app: i64) {
     let all = vec![user("ann"), user("bob")];
     let told = chat.room_for_each(app, &room("den"), |_| all.clone()).await.expect("an answer").expect("the room");
     let (den, seq) = (told.seen.room, told.each.iter().find_map(|one| Some(one.last_message.as_ref()?.seq)));
@@ -323,7 +324,7 @@ async fn told(chat: &Chat, app: i64) {
     chat.hearers(app, &den.id, all).await.expect("an answer");
 }
 
-async fn the_rest(chat: &Chat, platform: &Caller, ann: &Caller) {
+async fn the_rest(chat: &Arc<Chat>, platform: &Caller, ann: &Caller) {
     told(chat, platform.app.number).await;
     let names = [("_id", "id"), ("nickname", "nickname"), ("mute", "mutes")];
     let filter = |filter| Filter::parse(&filter).expect("a filter").renamed(&names);

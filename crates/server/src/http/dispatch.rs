@@ -255,16 +255,27 @@ async fn taken_in(body: Body, headers: &HeaderMap, patience: Duration) -> Body {
     }
 }
 
-/// Runs the handler. One that may change something runs to its end even if the client hangs up:
-/// what it has begun (a commit, then forgetting a kept list) must not stop half-way.
+/// Runs the handler. One that may change something runs to its end even if the client hangs up; or what it has begun does, if
+/// it sees to that itself.
 async fn handled(edge: &Edge, route: &Route, request: Request) -> Response {
     let running = (route.called)(request, edge.clone());
-    let panicked = || ApiError::Fault("a handler panicked".to_owned()).into_response();
-    if route.changes() {
-        tokio::spawn(running).await.unwrap_or_else(|_| panicked())
+    if route.changes() && !route.sees_to_itself {
+        to_the_end(running).await.unwrap_or_else(IntoResponse::into_response)
     } else {
-        AssertUnwindSafe(running).catch_unwind().await.unwrap_or_else(|_| panicked())
+        AssertUnwindSafe(running).catch_unwind().await.unwrap_or_else(|_| panicked().into_response())
     }
+}
+
+fn panicked() -> ApiError {
+    ApiError::Fault("a handler panicked".to_owned())
+}
+
+/// Does something to its end, even if whoever waits for it goes away: what was begun (a commit, then forgetting a kept
+/// list) must not stop half-way. Errors: a fault, if it panics.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::spawn(work).await.map_err(|_| panicked())
 }
 
 /// Tells an error of a route. A refusal may rest on what another act has written a moment ago, so

@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 
 use super::Edge;
 use super::answer::{Answer, AnswerSaying};
+use super::dispatch::to_the_end;
 use super::extract::{Body, Caller, Path, Query, bad_parameter};
 use super::limits_of_fields::{self as limits, bad, missing, take_flag};
 use super::routes::{Auth, Kind, Param, Route, Shape};
@@ -43,6 +44,7 @@ pub fn routes() -> Vec<Route> {
         [rows::NOT_ROOM_MEMBER, rows::USER_BANNED, rows::USER_BLOCKED, rows::ROOM_FROZEN, rows::MESSAGE_NOT_FOUND];
     let mut routes = vec![
         message(Route::new(Act::Send, Method::POST, "/rooms/{id}/message", post))
+            .sees_to_itself()
             .auth(Auth::Either)
             .summary("Send a message; edit or recall one")
             .text(
@@ -168,8 +170,12 @@ async fn post(
     Path(room): Path<RoomId>,
     Body(fields): Body<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    let message = say(&edge, &caller, &room, fields).await?;
-    Ok(show(&caller, &message))
+    // What a user sends goes together with what others send, and on without him.
+    if !caller.is_platform() && fields.get("_id").is_none_or(Value::is_null) {
+        let message = say(&edge, &caller, &room, fields).await?;
+        return Ok(show(&caller, &message));
+    }
+    to_the_end(async move { Ok(show(&caller, &say(&edge, &caller, &room, fields).await?)) }).await?
 }
 
 /// What `POST /rooms/{id}/message` does, and `chat message` over a socket: sends, edits or recalls.

@@ -156,6 +156,8 @@ pub struct Route {
     pub body_example: Option<Value>,
     /// An example of an answer.
     pub example: Option<Value>,
+    /// What its handler has begun goes on without it, so that nothing is left half-way if the client hangs up.
+    pub(crate) sees_to_itself: bool,
     pub(crate) called: Called,
 }
 
@@ -186,8 +188,16 @@ impl Route {
             errors: Vec::new(),
             body_example: None,
             example: None,
+            sees_to_itself: false,
             called: Arc::new(move |request, edge| Box::pin(handler.clone().call(request, edge))),
         }
+    }
+
+    /// Its handler sees to it that what it has begun ends.
+    #[must_use]
+    pub(crate) fn sees_to_itself(mut self) -> Self {
+        self.sees_to_itself = true;
+        self
     }
 
     /// Who may call it.

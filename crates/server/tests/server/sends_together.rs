@@ -1,6 +1,6 @@
 //! Sends that wait for one another go together (docs/decisions/0025), and nobody can tell.
 
-use futures_util::future::{join_all, select};
+use futures_util::future::{Either, join_all, select};
 use serde_json::json;
 
 use crate::common::{Caller, House};
@@ -68,6 +68,32 @@ each_store! {
         assert_eq!(bob.says("den", "after").await.status, 401);
     }
 
+    async fn who_hangs_up_takes_nobody_with_him(house: House) {
+        house.room("den").owner("ann").members(["bob", "cat", "dan"]).await;
+        let [ann, bob, cat, dan] = house.users(["ann", "bob", "cat", "dan"]).await;
+        let mut told = 0;
+        for _ in 0..30 {
+            let stays = [&bob, &dan].map(async |who: &Caller| who.says("den", "I stay").await.expect_ok());
+            let first = select(Box::pin(join_all(stays)), Box::pin(cat.says("den", "I may go"))).await;
+            // Whoever was slower is gone in the middle of it, as far as he came.
+            told += match first {
+                Either::Left(_) => 2,
+                Either::Right((answer, stays)) => {
+                    answer.expect_ok();
+                    stays.await;
+                    3
+                }
+            };
+        }
+        // What she had begun to say gets in before this is answered, or never.
+        house.platform().delete("/admin/clients/cat/token").await.expect_ok();
+        let count = ann.get("/rooms/den/count").await.expect_ok()["count"].as_i64().unwrap();
+        assert!((told..=90).contains(&count), "{count} where {told} were told");
+        assert_eq!(ann.unread("den").await, count);
+        dan.said("den", "I go on").await;
+        assert_eq!(ann.unread("den").await, count + 1);
+    }
+
     async fn a_room_that_somebody_has_holds_up_no_other(house: House) {
         let mut own = Own::over(&house).await;
         let house = own.start(banter_server::ServeSettings::default()).await;
@@ -85,8 +111,8 @@ each_store! {
                 }
             });
             let waiting = match select(waiting, others).await {
-                futures_util::future::Either::Left((answer, _)) => panic!("it is locked: {}", answer.body()),
-                futures_util::future::Either::Right(((), waiting)) => waiting,
+                Either::Left((answer, _)) => panic!("it is locked: {}", answer.body()),
+                Either::Right(((), waiting)) => waiting,
             };
             drop(held);
             waiting.await.expect_ok();

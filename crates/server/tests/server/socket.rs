@@ -179,7 +179,8 @@ impl Socket {
         let mut heard = self.heard.clone();
         let waited = heard.wait_for(|heard| find(heard).is_some());
         // Not kept: what it returns locks what was heard, and who looks again while somebody writes waits for himself.
-        let waited = tokio::time::timeout(PATIENCE, waited).await.map(|heard| heard.ok().and_then(|heard| find(&heard)));
+        let waited =
+            tokio::time::timeout(PATIENCE, waited).await.map(|heard| heard.ok().and_then(|heard| find(&heard)));
         let found = waited.unwrap_or_else(|_| panic!("{event} was not heard: {:#?}", self.heard()));
         found.expect("it was heard").1
     }

@@ -1,38 +1,13 @@
 //! Writing messages, changing and deleting them.
 
-use std::sync::LazyLock;
-
 use banter_domain::id::{ObjectId, UserId};
 use banter_domain::message::{Message, Reaction};
 
 use super::{MessageChange, NewMessage};
-use crate::many::RowsOf;
 use crate::read::map_text;
 use crate::rooms::LockedRoom;
 use crate::sql::{Value, binds};
 use crate::{EngineKind, Result, Ties, Tx};
-
-/// The rows of [`Tx::place_message`].
-pub(crate) static MESSAGES: LazyLock<RowsOf> = LazyLock::new(|| {
-    let columns = [
-        ("room", 0),
-        ("seq", 1),
-        ("id", 2),
-        ("sender", 3),
-        ("kind", 4),
-        ("text", 5),
-        ("body", 6),
-        ("reply", 7),
-        ("batch", 8),
-        ("message_ms", 9),
-        ("created_ms", 9),
-        ("updated_ms", 9),
-        ("count_no", 10),
-        ("counts", 11),
-        ("forced", 12),
-    ];
-    RowsOf::new("messages", &columns)
-});
 
 impl Tx {
     /// Writes a message at the next place of the room, and moves its sender's own mark. Returns
@@ -45,26 +20,16 @@ impl Tx {
 
     /// As [`Tx::insert_message`], but that the room does not know of it yet: [`Tx::save_counts`] tells it.
     pub(crate) async fn write_message(&mut self, locked: &mut LockedRoom, new: &NewMessage) -> Result<(i64, i64)> {
-        let (written, row) = self.place_message(locked, new).await?;
-        self.put_rows(&MESSAGES, vec![row]).await?;
-        Ok(written)
-    }
-
-    /// As [`Tx::write_message`], but that its row is yet to be written.
-    pub(crate) async fn place_message(
-        &mut self,
-        locked: &mut LockedRoom,
-        new: &NewMessage,
-    ) -> Result<((i64, i64), Vec<Value>)> {
-        let (seq, at_ms) = locked.count(new);
-        if new.counts {
-            self.mark_own(locked, new, at_ms).await?;
-        }
-        self.insert_mentions(locked, new).await?;
+        let (_, at_ms) = locked.count(new);
         let room = &locked.room;
-        let row = binds![
+        let app = self.view.app;
+        let text = "INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, batch, message_ms,
+                created_ms, updated_ms, count_no, counts, forced)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $11, $12, $13, $14)";
+        let values = binds![
+            app,
             &room.id,
-            seq,
+            room.last_seq,
             new.id,
             &new.sender,
             new.kind.as_str(),
@@ -77,7 +42,12 @@ impl Tx {
             new.counts,
             new.forced,
         ];
-        Ok(((seq, at_ms), row))
+        self.view.session.put(text, values).await?;
+        if new.counts {
+            self.mark_own(locked, new, at_ms).await?;
+        }
+        self.insert_mentions(locked, new).await?;
+        Ok((locked.room.last_seq, at_ms))
     }
 
     /// Writes what the room's newest message changed of the room.
