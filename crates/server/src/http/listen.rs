@@ -262,7 +262,11 @@ impl AsyncWrite for Wire {
         if self.connection.is_cut_for_writer(cx) {
             return Poll::Ready(Err(cut()));
         }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        // An answer without a body is one piece, and the kernel sends that for less than a list of one.
+        let written = match bufs {
+            [whole] => Pin::new(&mut self.stream).poll_write(cx, whole),
+            pieces => Pin::new(&mut self.stream).poll_write_vectored(cx, pieces),
+        };
         self.connection.wrote(taken(&written));
         written
     }
