@@ -113,6 +113,14 @@ impl Caller {
         matches!(self.who, Who::Platform { .. })
     }
 
+    /// The user for whom an API key acts, if it names one.
+    pub(crate) fn on_behalf_of(&self) -> Option<&UserId> {
+        match &self.who {
+            Who::Platform { on_behalf_of } => on_behalf_of.as_ref(),
+            Who::User { .. } => None,
+        }
+    }
+
     pub(crate) fn actor(&self) -> Actor {
         match &self.who {
             Who::User { .. } => Actor::User,

@@ -101,7 +101,7 @@ pub struct Chat {
     refused_messages: webhooks::Refusals,
     /// Held by who makes deliveries: there is one in a process.
     delivering: tokio::sync::Mutex<()>,
-    sending: messages::Lanes,
+    sending: messages::Sending,
 }
 
 impl Chat {
@@ -121,7 +121,7 @@ impl Chat {
             refusals: Mutex::default(),
             refused_messages: webhooks::Refusals::default(),
             delivering: tokio::sync::Mutex::default(),
-            sending: messages::Lanes::default(),
+            sending: messages::Sending::default(),
             store,
             secret,
             clock,

@@ -25,7 +25,7 @@ impl Chat {
         Ok(Account { user, mutes })
     }
 
-    /// The caller types in a room; nothing is stored. `tell` is called while the room is locked: after a
+    /// The caller, or the user for whom an API key acts, types in a room; nothing is stored. `tell` is called while the room is locked: after a
     /// ban, block or removal was acknowledged nobody is told. `listeners`: who might be; those of
     /// them are told who are in the room. Answers with the text as it was told, sensitive words masked
     /// (N-28). Errors: [`Error::NoRoom`], refusals.
@@ -38,7 +38,7 @@ impl Chat {
         tell: impl FnOnce(&Profile, &str, &[UserId]) + Send,
     ) -> Result<String> {
         let mut open = self.begin(caller).await?;
-        let Speaker { user: typist, actor, .. } = open.speaker(None, false).await?;
+        let Speaker { user: typist, actor, .. } = open.speaker(caller.on_behalf_of().cloned(), false).await?;
         let room = open.lock_room(room).await?;
         open.judge_as(Act::Type, &room, &typist.profile.id, actor, false).await?;
         let hear = open.tx.hearers_among(&room.id, listeners).await?;

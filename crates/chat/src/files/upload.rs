@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::NewFile;
 use crate::messages::Speaker;
 use crate::open::Open;
-use crate::{Caller, Chat, Error, Result, Who};
+use crate::{Caller, Chat, Error, Result};
 
 /// A file whose bytes are coming. Until [`Incoming::finish`] nobody can read any of it. Dropped, it is as one that
 /// never came; what is left of it then is swept away later.
@@ -50,11 +50,7 @@ impl Chat {
 impl Open<'_> {
     /// Who uploads, and the room he does it for, locked. Errors: [`Error::NoRoom`], [`Error::NoUser`], refusals.
     async fn uploader(&mut self, room: Option<&RoomId>) -> Result<(Speaker, Option<LockedRoom>)> {
-        let named = match &self.caller.who {
-            Who::Platform { on_behalf_of } => on_behalf_of.clone(),
-            Who::User { .. } => None,
-        };
-        let speaker = self.speaker(named, false).await?;
+        let speaker = self.speaker(self.caller.on_behalf_of().cloned(), false).await?;
         let Some(room) = room else { return Ok((speaker, None)) };
         let room = self.lock_room(room).await?;
         self.judge_as(Act::Upload, &room, &speaker.user.profile.id, speaker.actor, false).await?;

@@ -4,6 +4,7 @@ mod batch;
 mod change;
 mod delete;
 mod hide;
+mod lanes;
 mod put_away;
 mod read;
 mod send;
@@ -18,7 +19,7 @@ pub(crate) use read::seen_by;
 pub use read::{MessagesOfApp, MessagesPage};
 pub(crate) use send::Speaker;
 use serde_json::{Map, Value};
-pub(crate) use together::Lanes;
+pub(crate) use together::Sending;
 
 /// What somebody wants to say.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -38,8 +38,8 @@ pub(crate) struct Judged {
 
 impl Chat {
     /// Sends a message as the caller; an API key sends as `sender`, or as the platform's own
-    /// client, and may `force` it past that user's bans and blocks. What a user sends goes on to its end
-    /// even if this is dropped, as far as it has begun. Errors: [`Error::NoRoom`], [`Error::NoUser`] (no such
+    /// client, and may `force` it past that user's bans and blocks. Once polled, what a user sends goes on to
+    /// its end even if this is dropped; it needs a Tokio runtime. What an API key sends stops with this. Errors: [`Error::NoRoom`], [`Error::NoUser`] (no such
     /// sender), refusals.
     pub async fn send(
         self: &Arc<Self>,
@@ -51,10 +51,11 @@ impl Chat {
     ) -> Result<Message> {
         let wish = Wish { caller: caller.clone(), words };
         match &caller.who {
-            // An API key may send past bans and blocks, which takes more than can be shared.
+            // It goes on without whoever asked, on which the route relies.
             Who::User { id, token } if !removed(Lock::TokenCheck) => {
                 self.send_together(room, (id.clone(), *token), wish).await
             }
+            // An API key may send past bans and blocks, which takes more than can be shared.
             Who::User { .. } | Who::Platform { .. } => Box::pin(self.send_alone(room, wish, sender, force)).await,
         }
     }

@@ -5,9 +5,8 @@
 //! has locked: they wait for it among those of their room, and hold up nobody else.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use banter_domain::id::{RoomId, UserId};
 use banter_domain::message::Message;
@@ -17,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::Words;
+use super::lanes::Lanes;
 use super::send::Judged;
 use crate::access::TokenHash;
 use crate::open::Open;
@@ -60,14 +60,14 @@ enum Lane {
 /// Among so many lanes an app's rooms are spread on PostgreSQL, so that several processors have work.
 const LANES: u64 = 2;
 
-/// Those who wait to speak. A lane is here as long as somebody sees to it.
+/// Those who wait to speak.
 #[derive(Default)]
-pub(crate) struct Lanes {
-    waiting: Mutex<HashMap<Lane, Vec<Waiting>>>,
+pub(crate) struct Sending {
+    lanes: Lanes<Lane, Waiting>,
     spread: RandomState,
 }
 
-impl Lanes {
+impl Sending {
     fn shared(&self, app: i64, room: &RoomId, on: EngineKind) -> Lane {
         match on {
             EngineKind::Sqlite => Lane::Shared(app, 0),
@@ -75,77 +75,40 @@ impl Lanes {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Lane, Vec<Waiting>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts somebody in a lane; true: nobody sees to it yet.
-    fn put(&self, lane: &Lane, one: Waiting) -> bool {
-        match self.waiting().entry(lane.clone()) {
-            Entry::Occupied(mut some) => {
-                some.get_mut().push(one);
-                false
-            }
-            Entry::Vacant(nobody) => {
-                nobody.insert(vec![one]);
-                true
-            }
-        }
-    }
-
     /// Those of a lane who are next: of one user only such as came by the same token.
     fn next(&self, lane: &Lane) -> Vec<Waiting> {
-        let mut lanes = self.waiting();
-        let Some(waiting) = lanes.get_mut(lane) else { return Vec::new() };
-        let mut tokens: HashMap<UserId, TokenHash> = HashMap::with_capacity(waiting.len());
-        let (mut next, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
-        for one in waiting.drain(..) {
-            let by_one_token = *tokens.entry(one.user.clone()).or_insert(one.token) == one.token;
-            let list = if by_one_token && next.len() < TOGETHER { &mut next } else { &mut later };
-            list.push(one);
-        }
-        *waiting = later;
-        next
-    }
-
-    /// Whoever saw to a lane leaves it. Returns one of those who wait there, for whom somebody must see to it further.
-    fn leave(&self, lane: &Lane) -> Option<Caller> {
-        let mut lanes = self.waiting();
-        let next = lanes.get(lane)?.first().map(|one| one.wish.caller.clone());
-        if next.is_none() {
-            lanes.remove(lane);
-        }
-        next
-    }
-
-    /// Nobody can see to a lane any more: who waits there is told that he was given up.
-    fn give_up(&self, lane: &Lane) {
-        // Not under the lock: whom it wakes is not ours to know.
-        let given_up = self.waiting().remove(lane);
-        drop(given_up);
+        let mut tokens: HashMap<UserId, TokenHash> = HashMap::new();
+        let by_one_token = |one: &Waiting| *tokens.entry(one.user.clone()).or_insert(one.token) == one.token;
+        self.lanes.next(lane, TOGETHER, by_one_token)
     }
 }
 
-/// Seeing to a lane. Dropped, it goes to somebody else, if there is still somebody who waits: not before these are told, so
-/// that more come meanwhile and share the next one.
+/// Seeing to a lane. Dropped when those it took are told, or have failed and go other ways, it goes on to a new one if
+/// somebody waits by then: so more come meanwhile, and share the next one.
 struct Turn {
     chat: Arc<Chat>,
     lane: Lane,
+    /// It took those who were next.
+    took: bool,
 }
 
 impl Turn {
-    /// Begins another, in a task of its own: who waits may go away, and what he began goes on without him.
+    /// Begins one, in a task of its own: who waits may go away, and what he began goes on without him.
     fn begin(chat: &Arc<Chat>, lane: &Lane, caller: Caller) {
-        let Ok(on) = Handle::try_current() else { return chat.sending.give_up(lane) };
-        let (chat, lane) = (Arc::clone(chat), lane.clone());
-        // Made inside the task: one that never runs, because the process ends, must not be followed by another.
-        on.spawn(async move { Self { chat, lane }.send_next(&caller).await });
+        let turn = Self { chat: Arc::clone(chat), lane: lane.clone(), took: false };
+        if let Ok(on) = Handle::try_current() {
+            on.spawn(async move { turn.send_next(&caller).await });
+        }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(caller) = self.chat.sending.leave(&self.lane) {
+        let Sending { lanes, .. } = &self.chat.sending;
+        if !self.took {
+            // It came to nothing before it could take anybody, as another would: the runtime ends, or it panicked.
+            lanes.give_up(&self.lane);
+        } else if let Some(caller) = lanes.leave(&self.lane, |one| one.wish.caller.clone()) {
             Self::begin(&self.chat, &self.lane, caller);
         }
     }
@@ -170,7 +133,7 @@ impl Chat {
     /// Puts somebody in a lane, and sees to it that it is seen to.
     fn put(self: &Arc<Self>, lane: &Lane, one: Waiting) {
         let caller = one.wish.caller.clone();
-        if self.sending.put(lane, one) {
+        if self.sending.lanes.put(lane, one) {
             Turn::begin(self, lane, caller);
         }
     }
@@ -207,11 +170,12 @@ impl Chat {
 
 impl Turn {
     /// Sends what waits. `caller`: one of those who do.
-    async fn send_next(self, caller: &Caller) {
+    async fn send_next(mut self, caller: &Caller) {
         let chat = Arc::clone(&self.chat);
         // This may wait for whoever else writes, and more come meanwhile.
         let open = chat.begin_unentered(caller).await;
         let mut all = chat.sending.next(&self.lane);
+        self.took = true;
         if all.is_empty() {
             return;
         }

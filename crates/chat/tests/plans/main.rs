@@ -5,11 +5,11 @@
 
 mod everything;
 mod recorder;
+#[path = "../common/stores.rs"]
+mod stores;
 
 use std::sync::Arc;
 
-use banter_store::engine::postgres::Postgres;
-use banter_store::engine::sqlite::Sqlite;
 use banter_store::sql::{Cell, Engine};
 use recorder::{Asked, Recorder};
 
@@ -149,27 +149,10 @@ async fn every_plan_uses_an_index(engine: Arc<dyn Engine>, kind: &str) {
 
 #[tokio::test]
 async fn sqlite_r22_no_success_without_a_commit_and_no_growing_table_read_whole() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let engine = Arc::new(Sqlite::open(folder.path()).expect("a database"));
-    every_plan_uses_an_index(engine, "sqlite").await;
+    stores::sqlite(async |engine| every_plan_uses_an_index(engine, "sqlite").await).await;
 }
 
 #[tokio::test]
 async fn postgres_r22_no_success_without_a_commit_and_no_growing_table_read_whole() {
-    let Ok(admin) = std::env::var("BANTER_TEST_POSTGRES") else {
-        assert!(std::env::var_os("BANTER_TEST_ALL").is_none(), "BANTER_TEST_POSTGRES is not set");
-        return;
-    };
-    let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls).await.expect("PostgreSQL");
-    tokio::spawn(connection);
-    let name = format!("plans_{}", std::process::id());
-    client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
-    let url = match admin.rsplit_once('/') {
-        Some((server, _)) => format!("{server}/{name}"),
-        None => panic!("BANTER_TEST_POSTGRES is no URL"),
-    };
-    let engine = Arc::new(Postgres::open(&url, 8).await.expect("a database"));
-    every_plan_uses_an_index(engine.clone(), "postgres").await;
-    drop(engine);
-    client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("it goes");
+    stores::postgres("plans", async |engine| every_plan_uses_an_index(engine, "postgres").await).await;
 }

@@ -55,7 +55,7 @@ impl FromRequestParts<Edge> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, ApiError> {
         match asking(parts) {
             Some(Asking::Caller(caller)) => Ok(Self(caller)),
-            _ => Err(ApiError::Fault("a handler asks who calls where nobody need say".to_owned())),
+            _ => Err(ApiError::Fault("a handler asks who calls on a route that lets anybody in".to_owned())),
         }
     }
 }

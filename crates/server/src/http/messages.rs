@@ -49,7 +49,7 @@ pub fn routes() -> Vec<Route> {
             .summary("Send a message; edit or recall one")
             .text(
                 "Without `_id` a new message. With `_id`, the words of that message change; with `messageType` `recall` \
-                 besides, it is taken back. An API key sends as `sender`, or as the platform's own client.",
+                 besides, it is taken back. An API key sends as `sender`, or as the platform's own client, whatever `IM-CLIENT-ID` says.",
             )
             .param(Param::path("id", "Which room"))
             .body(

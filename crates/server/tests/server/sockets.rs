@@ -370,6 +370,14 @@ each_store! {
         let typed = cat.post("/rooms/den/typing", json!({ "message": "oh darn" })).await.expect_ok();
         assert_eq!(typed["message"], "oh ****");
         typist.hears("typing", |heard| heard["sender"] == "cat" && heard["message"] == "oh ****").await;
+        // Whom an API key names types, if he may.
+        let as_cat = house.platform_for("cat");
+        let typed = as_cat.post("/rooms/den/typing", json!({ "message": "for her" })).await.expect_ok();
+        assert_eq!(typed["sender"], "cat");
+        typist.hears("typing", |heard| heard["sender"] == "cat" && heard["message"] == "for her").await;
+        ann.bans("den", "cat").await.expect_ok();
+        as_cat.post("/rooms/den/typing", json!({ "message": "psst" })).await.expect_refused("USER_BANNED");
+        assert!(one.heard_until_now(&house, &bob).await.iter().all(|(_, heard)| heard["message"] != "psst"));
         // Told at most once a second: of many at once most are dropped without a word.
         for _ in 0..30 {
             typist.tells("typing", json!(["den"])).await;
