@@ -39,8 +39,8 @@ pub(crate) struct Judged {
 impl Chat {
     /// Sends a message as the caller; an API key sends as `sender`, or as the platform's own
     /// client, and may `force` it past that user's bans and blocks. Once polled, what a user sends goes on to
-    /// its end even if this is dropped; it needs a Tokio runtime. What an API key sends stops with this. Errors: [`Error::NoRoom`], [`Error::NoUser`] (no such
-    /// sender), refusals.
+    /// its end even if this is dropped; it needs a Tokio runtime. What an API key sends stops with this. Errors:
+    /// [`Error::NoRoom`], [`Error::NoUser`] (no such sender), refusals.
     pub async fn send(
         self: &Arc<Self>,
         caller: &Caller,
