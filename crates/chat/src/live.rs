@@ -28,7 +28,7 @@ impl Chat {
     /// The caller, or the user for whom an API key acts, types in a room; nothing is stored. `tell` is called while the
     /// room is locked: after a ban, block or removal was acknowledged nobody is told. `listeners`: who might be;
     /// those of them are told who are in the room. Answers with the text as it was told, sensitive words masked (N-28).
-    /// Errors: [`Error::NoRoom`], [`Error::NoUser`] (none such to act for), refusals.
+    /// Errors: [`Error::NoRoom`], refusals.
     pub async fn typing(
         &self,
         caller: &Caller,
