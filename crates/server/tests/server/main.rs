@@ -61,6 +61,7 @@ mod search;
 mod sends_together;
 mod sockets;
 mod sockets_by_polling;
+mod sockets_entering;
 mod stickers;
 mod tidy;
 mod users;
