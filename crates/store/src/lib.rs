@@ -190,6 +190,17 @@ impl Tx {
         self
     }
 
+    /// Writes what several statements say, in their order.
+    async fn put_all(
+        &mut self,
+        statements: impl IntoIterator<Item = sql::Statement, IntoIter: Send> + Send,
+    ) -> Result<()> {
+        for sql::Statement { text, binds } in statements {
+            self.view.session.put(&text, binds).await?;
+        }
+        Ok(())
+    }
+
     /// Makes everything durable; returns only then.
     pub async fn commit(self) -> Result<()> {
         self.timings.time(Operation::Commit, self.view.session.commit()).await

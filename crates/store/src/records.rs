@@ -5,7 +5,7 @@ use banter_domain::record::{Doer, Entry, Topic};
 use serde_json::{Map, Value as Json};
 
 use crate::read::Read;
-use crate::sql::{Row, Value, binds};
+use crate::sql::{Row, Statement, Value, binds};
 use crate::{Result, Tx, View};
 
 /// An event for the outbox.
@@ -192,9 +192,14 @@ impl Tx {
 
     /// Writes an event into the outbox.
     pub async fn insert_event(&mut self, event: &NewEvent<'_>) -> Result<()> {
+        self.put_all([self.event_row(event)]).await
+    }
+
+    /// What writes an event into the outbox.
+    pub(crate) fn event_row(&self, event: &NewEvent<'_>) -> Statement {
         let text =
             "INSERT INTO events (app, id, topic, room, seq, user_id, payload) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        let values = binds![
+        let binds = binds![
             self.view.app,
             event.id,
             event.topic.name(),
@@ -203,7 +208,7 @@ impl Tx {
             event.user.map(UserId::as_str),
             event.payload.as_ref().map(Json::to_string),
         ];
-        self.view.session.put(text, values).await
+        Statement { text: text.into(), binds }
     }
 
     /// A reader of the outbox has read all events before this one.

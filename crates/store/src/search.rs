@@ -14,7 +14,7 @@ use crate::read::Read;
 use crate::rooms::LockedRoom;
 use crate::search_syntax::{to_fts5, to_tsquery, tsvector_text};
 use crate::sight::Eyes;
-use crate::sql::{Row, binds};
+use crate::sql::{Row, Statement, binds};
 use crate::{EngineKind, Result, Tx, View};
 
 /// All that was found in pending messages as one value, for PostgreSQL: there every statement has its price.
@@ -103,14 +103,14 @@ impl Tx {
             FROM search_again a LEFT JOIN messages m ON m.number = a.number ORDER BY a.number LIMIT $1";
         let again = self.view.session.rows(text, binds![limit]).await?;
         let left = limit - count(&again);
-        let mut scopes = HashMap::new();
+        let (mut scopes, mut entries) = (HashMap::new(), Vec::new());
         for row in again {
             let number = row.int(0)?;
             for text in ["DELETE FROM search WHERE rowid = $1", "DELETE FROM search_again WHERE number = $1"] {
                 self.view.session.put(text, binds![number]).await?;
             }
             if row.int_opt(1)?.is_some() {
-                self.enter_index(row, &mut scopes).await?;
+                entries.extend(index_entry(row, &mut scopes)?);
             }
         }
         let text = "SELECT number, app, room, kind, text, body FROM messages
@@ -122,21 +122,10 @@ impl Tx {
             self.view.session.put(text, binds![last.int(0)?]).await?;
         }
         for row in new {
-            self.enter_index(row, &mut scopes).await?;
+            entries.extend(index_entry(row, &mut scopes)?);
         }
+        self.view.session.batch(entries).await?;
         Ok(more)
-    }
-
-    /// `scopes`: those of the rooms met so far.
-    async fn enter_index(&mut self, mut row: Row, scopes: &mut HashMap<(i64, RoomId), CompactString>) -> Result<()> {
-        let (number, app, room) = (row.int(0)?, row.int(1)?, row.room_id(2)?);
-        let tokens = searchable(&row.text(3)?, &row.json(4)?, &row.map(5)?);
-        if tokens.is_empty() {
-            return Ok(());
-        }
-        let scope = scopes.entry((app, room)).or_insert_with_key(|(app, room)| scope(*app, room).into());
-        let text = "INSERT INTO search (rowid, scope, tokens) VALUES ($1, $2, $3)";
-        self.view.session.put(text, binds![number, scope.as_str(), tokens]).await
     }
 
     /// PostgreSQL. Who searches waits for whoever indexes already, and then finds what he wrote.
@@ -174,6 +163,18 @@ impl Tx {
 
 fn count(rows: &[Row]) -> i64 {
     i64::try_from(rows.len()).unwrap_or(i64::MAX)
+}
+
+/// What enters a message into SQLite's index; `None`: nothing of it can be searched for. `scopes`: those of the rooms met so far.
+fn index_entry(mut row: Row, scopes: &mut HashMap<(i64, RoomId), CompactString>) -> Result<Option<Statement>> {
+    let (number, app, room) = (row.int(0)?, row.int(1)?, row.room_id(2)?);
+    let tokens = searchable(&row.text(3)?, &row.json(4)?, &row.map(5)?);
+    if tokens.is_empty() {
+        return Ok(None);
+    }
+    let scope = scopes.entry((app, room)).or_insert_with_key(|(app, room)| scope(*app, room).into());
+    let text = "INSERT INTO search (rowid, scope, tokens) VALUES ($1, $2, $3)";
+    Ok(Some(Statement { text: text.into(), binds: binds![number, scope.as_str(), tokens] }))
 }
 
 /// A token that stands for one room of one app. It begins as no token of words does.

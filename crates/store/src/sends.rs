@@ -102,17 +102,25 @@ impl Tx {
     }
 
     async fn enter_each(&mut self, all: Vec<Speakers>, now_ms: i64) -> Result<Vec<RoomForAll>> {
+        let locking = all.iter().flat_map(|Speakers { room, .. }| self.locking(room)).collect();
+        let locked = self.view.session.batch(locking).await?;
+        let entering = |Speakers { room, who }: &Speakers| {
+            who.iter().map(|(hash, user)| self.entering_where(room, (hash, user), now_ms)).collect::<Vec<_>>()
+        };
+        let entering = all.iter().flat_map(entering).collect();
+        let mut entered = self.view.session.batch(entering).await?.into_iter();
         let mut rooms = Vec::with_capacity(all.len());
-        for Speakers { room, who } in all {
-            let locked = self.lock_room(&room).await?.map_or(Had::Missing, had);
+        for (Speakers { who, .. }, room) in all.into_iter().zip(locked) {
+            let had = crate::rooms::locked(room)?.map_or(Had::Missing, had);
             let mut stand = Vec::with_capacity(who.len());
-            for (hash, user) in who {
-                stand.push(match &locked {
-                    Had::Locked(room) => self.enter_where(room, (&hash, &user), now_ms).await?,
+            for ((hash, user), rows) in who.into_iter().zip(entered.by_ref()) {
+                stand.push(match had {
+                    Had::Locked(_) => crate::standings::entered_where(rows, &user)?,
+                    // The question was about the room as well.
                     Had::Missing | Had::Elsewhere => (self.enter(&hash, now_ms).await?, Standing::default()),
                 });
             }
-            rooms.push(RoomForAll { had: locked, who: stand });
+            rooms.push(RoomForAll { had, who: stand });
         }
         Ok(rooms)
     }
@@ -148,18 +156,25 @@ impl Tx {
         }
     }
 
+    /// By table, so that each statement is prepared once.
     async fn insert_each(&mut self, rooms: &mut [(&mut LockedRoom, Vec<NewSend>)]) -> Result<Vec<(i64, i64)>> {
         let mut places = Vec::new();
+        let (mut messages, mut marks, mut mentions, mut events, mut counts) = (vec![], vec![], vec![], vec![], vec![]);
         for (locked, all) in rooms {
             for NewSend { message: new, event, payload } in all.iter() {
-                let (seq, at_ms) = self.write_message(locked, new).await?;
+                let (seq, at_ms) = locked.count(new);
+                messages.push(self.message_row(locked, new, at_ms));
+                marks.extend(new.counts.then(|| self.own_mark(locked, new, at_ms)));
+                mentions.extend(self.mention_rows(locked, new));
                 let (room, user, payload) = (Some(&locked.room.id), Some(&new.sender), payload.clone());
                 let event = NewEvent { id: *event, topic: Topic::Message, room, seq: Some(seq), user, payload };
-                self.insert_event(&event).await?;
+                events.push(self.event_row(&event));
                 places.push((seq, at_ms));
             }
-            self.save_counts(locked).await?;
+            counts.push(self.counts_row(locked));
         }
+        let statements = [messages, marks, mentions, events, counts].into_iter().flatten().collect();
+        self.view.session.batch(statements).await?;
         Ok(places)
     }
 
@@ -177,7 +192,7 @@ impl Tx {
                 let counts_later = |later: &NewSend| later.message.counts && later.message.sender == new.sender;
                 let marks = new.counts && !all.iter().skip(at + 1).any(counts_later);
                 if marks && new.from_group {
-                    self.mark_own(locked, new, at_ms).await?;
+                    self.put_all([self.own_mark(locked, new, at_ms)]).await?;
                 }
                 rows.push(json!({
                     "room": locked.room.id.as_str(), "seq": seq, "id": new.id.to_string(),
@@ -190,7 +205,7 @@ impl Tx {
                     "marks": i64::from(marks && !new.from_group),
                 }));
                 places.push((seq, at_ms));
-                self.insert_mentions(locked, new).await?;
+                self.put_all(self.mention_rows(locked, new)).await?;
             }
             let room = &locked.room;
             counts.push(json!({

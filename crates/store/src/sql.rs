@@ -169,7 +169,8 @@ pub trait Session: Send {
     /// commit. On PostgreSQL this is what saves the round trips.
     async fn put(&mut self, text: &str, binds: Vec<Value>) -> Result<()>;
 
-    /// Asks several questions, in order, in one round trip where the engine has them.
+    /// Carries out several statements, in order: in one round trip where the engine has them, and where it has not, those of
+    /// one text, one after the other, are prepared once.
     async fn batch(&mut self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>>;
 
     /// Makes everything written durable, and returns only then. A session that only read just ends.

@@ -123,6 +123,13 @@ pub(crate) fn locked_all(mut answers: impl Iterator<Item = Vec<Row>>, waits: boo
     Ok(LockedAll { rooms, standings: next().map(read).collect::<Result<HashMap<_, _>>>()? })
 }
 
+/// Reads the answer to [`Tx::entering_where`].
+pub(crate) fn entered_where(rows: Vec<Row>, user: &UserId) -> Result<(Option<Entered>, Standing)> {
+    let Some(mut row) = rows.into_iter().next() else { return Ok((None, Standing::default())) };
+    let standing = standing(&mut row, USER_COLUMNS, user)?;
+    Ok((Some(Entered { user: crate::users::user(&mut row, 0)?, words: None }), standing))
+}
+
 impl View {
     /// How a user stands in a room. A room that is not there gives the standing of nobody.
     pub async fn standing(&mut self, id: &RoomId, user: &UserId) -> Result<Standing> {
@@ -158,18 +165,10 @@ impl Tx {
         Ok(Some((room, standing(&mut row, 0, user)?)))
     }
 
-    /// What [`Tx::enter`] and [`View::standing`] answer, in one question. SQLite only: there everything is locked already.
-    pub(crate) async fn enter_where(
-        &mut self,
-        room: &LockedRoom,
-        (hash, user): (&str, &UserId),
-        now_ms: i64,
-    ) -> Result<(Option<Entered>, Standing)> {
-        let values = binds![self.view.app, &room.room.id, user, hash, now_ms];
-        let rows = self.view.session.rows(&ENTERED_AND_STANDING, values).await?;
-        let Some(mut row) = rows.into_iter().next() else { return Ok((None, Standing::default())) };
-        let standing = standing(&mut row, USER_COLUMNS, user)?;
-        Ok((Some(Entered { user: crate::users::user(&mut row, 0)?, words: None }), standing))
+    /// What asks what [`Tx::enter`] and [`View::standing`] answer, at once. SQLite only: there everything is locked already.
+    pub(crate) fn entering_where(&self, room: &RoomId, (hash, user): (&str, &UserId), now_ms: i64) -> Statement {
+        let binds = binds![self.view.app, room, user, hash, now_ms];
+        Statement { text: ENTERED_AND_STANDING.as_str().into(), binds }
     }
 
     /// What locks rooms, and their pairs before, and then asks how these users stand there: those that nobody else has, or

@@ -190,6 +190,16 @@ each_engine! {
         assert_eq!(all_ids(&*engine).await.len(), 0);
     }
 
+    async fn a_batch_with_a_failed_statement_leaves_nothing(house: House) {
+        let engine = house.furnished().await;
+        let mut session = engine.write().await.unwrap();
+        let add = |id: &str| Statement { text: INSERT.into(), binds: vec![id.into(), 1.into()] };
+        assert!(session.batch(vec![add("a"), add("b"), add("a"), add("c")]).await.is_err(), "two of one id");
+        assert!(session.batch(vec![add("d")]).await.is_err());
+        assert!(session.commit().await.is_err());
+        assert_eq!(all_ids(&*engine).await.len(), 0);
+    }
+
     async fn a_reader_sees_one_moment(house: House) {
         let engine = house.furnished().await;
         insert(&*engine, "a", 1).await.unwrap();

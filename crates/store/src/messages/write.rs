@@ -6,28 +6,30 @@ use banter_domain::message::{Message, Reaction};
 use super::{MessageChange, NewMessage};
 use crate::read::map_text;
 use crate::rooms::LockedRoom;
-use crate::sql::{Value, binds};
+use crate::sql::{Statement, Value, binds};
 use crate::{EngineKind, Result, Ties, Tx};
 
 impl Tx {
     /// Writes a message at the next place of the room, and moves its sender's own mark. Returns
     /// the place and the time it was stored at (which never goes back in a room).
     pub async fn insert_message(&mut self, locked: &mut LockedRoom, new: &NewMessage) -> Result<(i64, i64)> {
-        let written = self.write_message(locked, new).await?;
-        self.save_counts(locked).await?;
-        Ok(written)
+        let (_, at_ms) = locked.count(new);
+        let mut statements = vec![self.message_row(locked, new, at_ms)];
+        statements.extend(new.counts.then(|| self.own_mark(locked, new, at_ms)));
+        statements.extend(self.mention_rows(locked, new));
+        statements.push(self.counts_row(locked));
+        self.put_all(statements).await?;
+        Ok((locked.room.last_seq, at_ms))
     }
 
-    /// As [`Tx::insert_message`], but that the room does not know of it yet: [`Tx::save_counts`] tells it.
-    pub(crate) async fn write_message(&mut self, locked: &mut LockedRoom, new: &NewMessage) -> Result<(i64, i64)> {
-        let (_, at_ms) = locked.count(new);
-        let room = &locked.room;
-        let app = self.view.app;
+    /// What writes the room's newest message.
+    pub(crate) fn message_row(&self, locked: &LockedRoom, new: &NewMessage, at_ms: i64) -> Statement {
         let text = "INSERT INTO messages (app, room, seq, id, sender, kind, text, body, reply, batch, message_ms,
                 created_ms, updated_ms, count_no, counts, forced)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $11, $12, $13, $14)";
-        let values = binds![
-            app,
+        let room = &locked.room;
+        let binds = binds![
+            self.view.app,
             &room.id,
             room.last_seq,
             new.id,
@@ -42,25 +44,20 @@ impl Tx {
             new.counts,
             new.forced,
         ];
-        self.view.session.put(text, values).await?;
-        if new.counts {
-            self.mark_own(locked, new, at_ms).await?;
-        }
-        self.insert_mentions(locked, new).await?;
-        Ok((locked.room.last_seq, at_ms))
+        Statement { text: text.into(), binds }
     }
 
-    /// Writes what the room's newest message changed of the room.
-    pub(crate) async fn save_counts(&mut self, locked: &LockedRoom) -> Result<()> {
+    /// What writes into the room what its newest message changed of it.
+    pub(crate) fn counts_row(&self, locked: &LockedRoom) -> Statement {
         let room = &locked.room;
         let text = "UPDATE rooms SET last_seq = $3, last_count = $4, total = $5, last_message = $3,
                 last_message_ms = $6 WHERE app = $1 AND id = $2";
-        let values = binds![self.view.app, &room.id, room.last_seq, room.last_count, room.total, room.last_message_ms];
-        self.view.session.put(text, values).await
+        let binds = binds![self.view.app, &room.id, room.last_seq, room.last_count, room.total, room.last_message_ms];
+        Statement { text: text.into(), binds }
     }
 
     /// What one writes one has read, and so has everything before it: of the room's newest message.
-    pub(crate) async fn mark_own(&mut self, locked: &LockedRoom, new: &NewMessage, at_ms: i64) -> Result<()> {
+    pub(crate) fn own_mark(&self, locked: &LockedRoom, new: &NewMessage, at_ms: i64) -> Statement {
         let text = if new.from_group {
             "INSERT INTO members (app, room, user_id, member, joined_ms, read_count, read_message, shown_count,
                     shown_message)
@@ -71,21 +68,19 @@ impl Tx {
             "UPDATE members SET read_count = $4, read_message = $5, shown_count = $4, shown_message = $5
                 WHERE app = $1 AND room = $2 AND user_id = $3"
         };
-        let mut values = binds![self.view.app, &locked.room.id, &new.sender, locked.room.last_count, new.id];
-        values.extend(new.from_group.then_some(Value::Int(at_ms)));
-        self.view.session.put(text, values).await
+        let mut binds = binds![self.view.app, &locked.room.id, &new.sender, locked.room.last_count, new.id];
+        binds.extend(new.from_group.then_some(Value::Int(at_ms)));
+        Statement { text: text.into(), binds }
     }
 
-    /// Whom the room's newest message names.
-    pub(crate) async fn insert_mentions(&mut self, locked: &LockedRoom, new: &NewMessage) -> Result<()> {
-        let room = &locked.room;
-        for user in &new.mentions {
-            let text = "INSERT INTO mentions (app, user_id, room, seq, count_no) VALUES ($1, $2, $3, $4, $5)
-                ON CONFLICT DO NOTHING";
-            let values = binds![self.view.app, user, &room.id, room.last_seq, room.last_count];
-            self.view.session.put(text, values).await?;
-        }
-        Ok(())
+    /// What notes whom the room's newest message names.
+    pub(crate) fn mention_rows(&self, locked: &LockedRoom, new: &NewMessage) -> Vec<Statement> {
+        let (app, room) = (self.view.app, &locked.room);
+        let text = "INSERT INTO mentions (app, user_id, room, seq, count_no) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT DO NOTHING";
+        let row =
+            |user| Statement { text: text.into(), binds: binds![app, user, &room.id, room.last_seq, room.last_count] };
+        new.mentions.iter().map(row).collect()
     }
 
     /// Changes a message in place: an edit or a recall.

@@ -171,9 +171,9 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Counts a statement of this turn.
-    pub(super) fn count(&mut self) {
-        self.statements += 1;
+    /// Counts statements of this turn.
+    pub(super) fn count(&mut self, statements: usize) {
+        self.statements += statements;
     }
 
     pub(super) fn connection(&self) -> Result<&Connection> {

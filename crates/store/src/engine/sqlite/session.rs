@@ -80,13 +80,17 @@ impl Transaction {
         matches!(self.on, On::Writer(_))
     }
 
-    /// Carries out one statement and keeps account of what it means for the commit.
-    fn carry_out<T>(&mut self, work: impl FnOnce(&Texts, &Connection) -> Result<Done<T>>) -> Result<T> {
+    /// Carries out so many statements and keeps account of what they mean for the commit.
+    fn carry_out<T>(
+        &mut self,
+        statements: usize,
+        work: impl FnOnce(&Texts, &Connection) -> Result<Done<T>>,
+    ) -> Result<T> {
         if self.broken {
             return Err(broken());
         }
         if let On::Writer(turn) = &mut self.on {
-            turn.count();
+            turn.count(statements);
         }
         let connection = self.connection()?;
         let done = work(&self.shared.texts, connection);
@@ -115,25 +119,22 @@ fn broken() -> Error {
 #[async_trait]
 impl Session for Transaction {
     async fn rows(&mut self, text: &str, binds: Vec<Value>) -> Result<Vec<Row>> {
-        let rows = self.carry_out(|texts, on| texts.ask(on, text, &binds))?;
+        let rows = self.carry_out(1, |texts, on| texts.ask(on, text, &binds))?;
         // A reader tells only what is durable. It costs nothing when all of it is.
         self.shared.durability.wait(self.shows).await?;
         Ok(rows)
     }
 
     async fn run(&mut self, text: &str, binds: Vec<Value>) -> Result<u64> {
-        self.carry_out(|texts, on| texts.run(on, text, &binds))
+        self.carry_out(1, |texts, on| texts.run(on, text, &binds))
     }
 
     async fn put(&mut self, text: &str, binds: Vec<Value>) -> Result<()> {
-        self.carry_out(|texts, on| texts.run(on, text, &binds)).map(drop)
+        self.carry_out(1, |texts, on| texts.run(on, text, &binds)).map(drop)
     }
 
     async fn batch(&mut self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        let mut answers = Vec::with_capacity(statements.len());
-        for Statement { text, binds } in statements {
-            answers.push(self.carry_out(|texts, on| texts.ask(on, &text, &binds))?);
-        }
+        let answers = self.carry_out(statements.len(), |texts, on| texts.ask_all(on, &statements))?;
         self.shared.durability.wait(self.shows).await?;
         Ok(answers)
     }

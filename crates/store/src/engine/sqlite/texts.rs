@@ -8,7 +8,7 @@ use rusqlite::types::{Null, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 
 use super::connection::fault;
-use crate::sql::{Cell, Row, Value, for_sqlite};
+use crate::sql::{Cell, Row, Statement, Value, for_sqlite};
 use crate::{Error, Result};
 
 /// How many translations are kept. Texts are constants with few variants; should somebody build
@@ -43,53 +43,79 @@ impl Texts {
 
     /// Asks, and reads the whole answer.
     pub(super) fn ask(&self, on: &Connection, text: &str, binds: &[Value]) -> Result<Done<Vec<Row>>> {
-        let mut statement = self.prepare(on, text, binds)?;
-        let (width, wrote) = (statement.column_count(), !statement.readonly());
-        let mut found = statement.raw_query();
-        let mut rows = Vec::new();
-        while let Some(row) = found.next().map_err(|error| fault(&error))? {
-            let mut cells = Vec::with_capacity(width);
-            for at in 0..width {
-                cells.push(cell(at, row.get_ref(at).map_err(|error| fault(&error))?)?);
+        let mut statement = self.prepare(on, text)?;
+        bind(&mut statement, text, binds)?;
+        let wrote = !statement.readonly();
+        Ok(Done { answer: read(&mut statement)?, wrote })
+    }
+
+    /// Carries out several in their order. Those with the same text, one after the other, are prepared once.
+    pub(super) fn ask_all(&self, on: &Connection, statements: &[Statement]) -> Result<Done<Vec<Vec<Row>>>> {
+        let (mut answers, mut wrote) = (Vec::with_capacity(statements.len()), false);
+        for alike in statements.chunk_by(|one, other| one.text == other.text) {
+            let Some(Statement { text, .. }) = alike.first() else { continue };
+            let mut statement = self.prepare(on, text)?;
+            wrote |= !statement.readonly();
+            for Statement { binds, .. } in alike {
+                bind(&mut statement, text, binds)?;
+                answers.push(read(&mut statement)?);
             }
-            rows.push(Row(cells));
         }
-        Ok(Done { answer: rows, wrote })
+        Ok(Done { answer: answers, wrote })
     }
 
     /// Writes, and counts the rows it touched.
     pub(super) fn run(&self, on: &Connection, text: &str, binds: &[Value]) -> Result<Done<u64>> {
-        let mut statement = self.prepare(on, text, binds)?;
+        let mut statement = self.prepare(on, text)?;
+        bind(&mut statement, text, binds)?;
         let touched = statement.raw_execute().map_err(|error| fault(&error))?;
         // For a text that writes nothing, SQLite repeats the count of the last one that did.
         let wrote = !statement.readonly();
         Ok(Done { answer: if wrote { touched as u64 } else { 0 }, wrote })
     }
 
-    fn prepare<'c>(&self, on: &'c Connection, text: &str, binds: &[Value]) -> Result<CachedStatement<'c>> {
-        let mut statement = on.prepare_cached(&self.translated(text)).map_err(|error| fault(&error))?;
-        // SQLite would take a missing value for NULL.
-        let places = statement.parameter_count();
-        if places != binds.len() {
-            let given = binds.len();
-            return Err(Error::Database(format!("{given} values for {places} places in: {text}")));
-        }
-        for (at, value) in (1_usize..).zip(binds) {
-            match value {
-                Value::Null => statement.raw_bind_parameter(at, Null),
-                Value::Int(value) => statement.raw_bind_parameter(at, value),
-                Value::Real(value) => statement.raw_bind_parameter(at, value),
-                Value::Text(value) => statement.raw_bind_parameter(at, value.as_str()),
-                Value::Texts(list) => {
-                    let list = serde_json::to_string(list)
-                        .map_err(|_| Error::Database("a list cannot be bound".to_owned()))?;
-                    statement.raw_bind_parameter(at, list)
-                }
-            }
-            .map_err(|error| fault(&error))?;
-        }
-        Ok(statement)
+    fn prepare<'c>(&self, on: &'c Connection, text: &str) -> Result<CachedStatement<'c>> {
+        on.prepare_cached(&self.translated(text)).map_err(|error| fault(&error))
     }
+}
+
+fn bind(statement: &mut CachedStatement<'_>, text: &str, binds: &[Value]) -> Result<()> {
+    // SQLite would take a missing value for NULL.
+    let places = statement.parameter_count();
+    if places != binds.len() {
+        let given = binds.len();
+        return Err(Error::Database(format!("{given} values for {places} places in: {text}")));
+    }
+    for (at, value) in (1_usize..).zip(binds) {
+        match value {
+            Value::Null => statement.raw_bind_parameter(at, Null),
+            Value::Int(value) => statement.raw_bind_parameter(at, value),
+            Value::Real(value) => statement.raw_bind_parameter(at, value),
+            Value::Text(value) => statement.raw_bind_parameter(at, value.as_str()),
+            Value::Texts(list) => {
+                let list =
+                    serde_json::to_string(list).map_err(|_| Error::Database("a list cannot be bound".to_owned()))?;
+                statement.raw_bind_parameter(at, list)
+            }
+        }
+        .map_err(|error| fault(&error))?;
+    }
+    Ok(())
+}
+
+/// Runs a statement whose values are bound, and reads the whole answer.
+fn read(statement: &mut CachedStatement<'_>) -> Result<Vec<Row>> {
+    let width = statement.column_count();
+    let mut found = statement.raw_query();
+    let mut rows = Vec::new();
+    while let Some(row) = found.next().map_err(|error| fault(&error))? {
+        let mut cells = Vec::with_capacity(width);
+        for at in 0..width {
+            cells.push(cell(at, row.get_ref(at).map_err(|error| fault(&error))?)?);
+        }
+        rows.push(Row(cells));
+    }
+    Ok(rows)
 }
 
 fn cell(at: usize, value: ValueRef<'_>) -> Result<Cell> {
