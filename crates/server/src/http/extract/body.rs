@@ -98,6 +98,10 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
 fn parse<T: DeserializeOwned>(media: Option<&str>, bytes: &[u8]) -> Result<T, ApiError> {
     match media {
         Some("application/x-www-form-urlencoded") => {
+            // As a form it would be one field without a value, and whatever it says would be passed over.
+            if bytes.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+                return Err(wrong("it is JSON, but its Content-Type says it is a form".to_owned()));
+            }
             let text = std::str::from_utf8(bytes).map_err(|_| rows::INVALID_BODY)?;
             form::read(text).map_err(|why| why.map_or(ApiError::Row(rows::INVALID_BODY), wrong))
         }
