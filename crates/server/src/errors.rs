@@ -162,7 +162,7 @@ fn chat_row(error: &Error, act: Act) -> Row {
         Error::NoUser => match act {
             Act::Ban | Act::Unban => rows::ROOM_OR_USER_NOT_FOUND,
             Act::Unblock => rows::BLOCK_NOT_FOUND,
-            Act::ListBlocks => rows::LIST_NOT_READABLE,
+            Act::ListBlocks => rows::NO_ACCESS,
             Act::Operate => rows::CLIENT_NOT_FOUND,
             _ => rows::USER_NOT_FOUND,
         },
@@ -235,7 +235,7 @@ fn denied_row(denied: Denied, act: Act) -> Row {
 fn not_permitted_row(act: Act) -> Row {
     match act {
         Act::Operate => rows::PLATFORM_ONLY,
-        Act::ListBlocks => rows::LIST_NOT_READABLE,
+        Act::ListBlocks => rows::NO_ACCESS,
         Act::ListBans => rows::BANS_OWNER_ONLY,
         Act::Ban => rows::BAN_OWNER_ONLY,
         Act::Unban => rows::UNBAN_OWNER_ONLY,

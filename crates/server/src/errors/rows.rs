@@ -107,8 +107,8 @@ rows! {
     INVALID_TAGS = 400, "Invalid parameters", "INVALID_TAGS", "Tags must be an array of strings";
 
     // Blocks and bans.
-    /// A list read for a user who does not exist.
-    LIST_NOT_READABLE = 403, "Access denied", "INSUFFICIENT_PERMISSIONS", "You don't have permission to access this resource";
+    /// An API key acts, or reads a list, for a user who does not exist.
+    NO_ACCESS = 403, "Access denied", "INSUFFICIENT_PERMISSIONS", "You don't have permission to access this resource";
     /// The ban list, asked for by others than the owner.
     BANS_OWNER_ONLY = 403, "Access denied", "INSUFFICIENT_PERMISSIONS", "Only room owner can view blocklist in group chat rooms";
     /// A ban by others than the owner.

@@ -57,7 +57,7 @@ pub fn routes() -> Vec<Route> {
             .summary("List blocked users")
             .param(Param::query("roomType", Kind::Text, "`direct`: only blocks; `group`: only bans one made"))
             .answer(view::list_shape("BlockList", false))
-            .errors(&[rows::LIST_NOT_READABLE])
+            .errors(&[rows::NO_ACCESS])
             .example(sample::answer(&view::list_sample(false))),
         listed(Route::new(Act::ListBans, Method::GET, "/blockStatus/room/{roomID}", room_list))
             .summary("List banned members")

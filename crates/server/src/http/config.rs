@@ -22,9 +22,13 @@ pub fn routes() -> Vec<Route> {
     let shape = || {
         Shape::object("Config")
             .text("Any keys; these have a known form")
-            .field("announcement", Kind::Object, "`{text, pin}`")
-            .field("censorship", Kind::Object, "`{keywords: [text]}`: each hit in a message is masked with `*`")
-            .field("featureFlags", Kind::Object, "The app's own switches")
+            .field("announcement", Kind::Any, "`{text, pin}`; kept as given")
+            .field(
+                "censorship",
+                Kind::Any,
+                "`{keywords: [text]}`: each hit in a message is masked with `*`. `null`: none",
+            )
+            .field("featureFlags", Kind::Any, "The app's own switches; kept as given")
     };
     vec![
         Route::new(Act::MindOwn, Method::GET, "/config", read)

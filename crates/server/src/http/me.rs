@@ -47,7 +47,7 @@ pub fn routes() -> Vec<Route> {
                     .field("description", Kind::Text, "About him"),
             )
             .body_example(json!({"nickname": "Alecia"}))
-            .errors(&[rows::INVALID_USER_ID, rows::LIMIT_EXCEEDED]),
+            .errors(&[rows::INVALID_USER_ID_IN_ROOM, rows::LIMIT_EXCEEDED]),
         account(Route::new(Act::MindOwn, Method::POST, "/me/notification/enable", enable))
             .summary("Want notifications again")
             .errors(&[rows::USER_NOT_FOUND]),

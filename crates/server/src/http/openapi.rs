@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::Method;
+use banter_domain::moderation::Frozen;
 use serde_json::{Map, Value, json};
 
 use super::routes::{Answers, Auth, BodySize, Param, Place, Route};
@@ -155,6 +156,10 @@ fn responses(route: &Route) -> Value {
         content.insert("example".to_owned(), example.clone());
     }
     let mut responses = Map::from_iter([("200".to_owned(), ok)]);
+    if route.params.iter().any(|param| param.name == "If-None-Match") {
+        responses
+            .insert("304".to_owned(), json!({"description": "Nothing has changed since the answer with this ETag"}));
+    }
     let mut by_status: BTreeMap<u16, Vec<Row>> = BTreeMap::new();
     for row in all_errors(route) {
         let rows = by_status.entry(row.status).or_default();
@@ -180,7 +185,7 @@ fn enveloped(result: &Value) -> Value {
     json!({"description": "Done", "content": {"application/json": {"schema": envelope(result)}}})
 }
 
-/// What a route can refuse with: its own rows, and those its kind brings.
+/// What a route can refuse with: its own rows, those its kind brings, and those its act does.
 #[must_use]
 pub fn all_errors(route: &Route) -> Vec<Row> {
     let mut all = Vec::new();
@@ -199,10 +204,15 @@ pub fn all_errors(route: &Route) -> Vec<Row> {
                 rows::INVALID_API_KEY,
                 rows::INVALID_CLIENT_KEY,
                 rows::MISSING_CLIENT_KEY,
+                rows::RATE_LIMIT_EXCEEDED,
+                rows::NO_ACCESS,
             ]);
-            all.push(rows::RATE_LIMIT_EXCEEDED);
         }
     }
+    let terms = route.act.terms();
+    all.extend(terms.ban.then_some(rows::USER_BANNED));
+    all.extend(terms.block.then_some(rows::USER_BLOCKED));
+    all.extend((terms.frozen != Frozen::Passes).then_some(rows::ROOM_FROZEN));
     if route.auth != Auth::Public || route.params.iter().any(|param| param.place == Place::Path) {
         all.push(rows::INVALID_ID);
     }

@@ -40,7 +40,12 @@ pub fn routes() -> Vec<Route> {
             .body_example(json!({"_id": "aaa", "nickname": "Alecia", "issueAccessToken": true}))
             .flat_answer(saved_shape())
             .example(sample::answer(&sample::account_shown()))
-            .errors(&[rows::MISSING_FIELD, rows::INVALID_EXPIRATION, rows::TOKEN_CONFLICT]),
+            .errors(&[
+                rows::MISSING_FIELD,
+                rows::INVALID_USER_ID_IN_ROOM,
+                rows::INVALID_EXPIRATION,
+                rows::TOKEN_CONFLICT,
+            ]),
         route(Method::POST, "/admin/clients/list", save_list)
             .summary("Make or change many users")
             .text("As `POST /admin/clients`, without tokens; at most 1,000 in one call, all or none.")
@@ -48,7 +53,7 @@ pub fn routes() -> Vec<Route> {
             .body_example(json!({"data": [{"_id": "aaa", "nickname": "Alecia"}, {"_id": "bbb"}]}))
             .answer(Shape::object("Count").required("count", Kind::Integer, "How many users were given"))
             .example(sample::answer(&json!({"count": 2})))
-            .errors(&[rows::MISSING_FIELD]),
+            .errors(&[rows::MISSING_FIELD, rows::INVALID_USER_ID_IN_ROOM]),
         route(Method::GET, "/admin/clients", list)
             .summary("List users")
             .text("Ordered by id.")
@@ -64,7 +69,7 @@ pub fn routes() -> Vec<Route> {
             .param(Param::path("client_id", "Whom"))
             .answer(Shape::object("Deleted").required("deleted", Kind::Flag, "Always true"))
             .example(sample::answer(&json!({"deleted": true})))
-            .errors(&[rows::CLIENT_NOT_FOUND]),
+            .errors(&[rows::INVALID_USER_ID_IN_ROOM, rows::CLIENT_NOT_FOUND]),
     ];
     for (method, summary) in [(Method::POST, "Mute a room for a user"), (Method::DELETE, "Unmute a room for a user")] {
         let unmutes = method == Method::DELETE;

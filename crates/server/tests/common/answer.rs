@@ -1,10 +1,30 @@
 //! What came back, and what a test expects of it.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use banter_server::http::openapi::all_errors;
+use banter_server::{Route, routes};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+
+static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(routes);
+
+const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
+
+/// The route that answers a request; `None`: there is none, or it does not take this method.
+fn route(method: &str, path: &str) -> Option<&'static Route> {
+    let asked: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let fits = |route: &&Route| {
+        let known: Vec<&str> = route.path.trim_matches('/').split('/').collect();
+        let fit = |(known, asked): (&&str, &&str)| known.starts_with('{') || known == asked;
+        route.method.as_str() == method && known.len() == asked.len() && known.iter().zip(&asked).all(fit)
+    };
+    // A name goes before a place for any.
+    let places = |route: &&Route| route.path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>();
+    ROUTES.iter().filter(fits).min_by_key(places)
+}
 
 /// An answer to one request. It remembers what was asked, for the message of a failed expectation.
 #[derive(Debug, Clone)]
@@ -19,8 +39,25 @@ impl Answer {
     pub(crate) async fn of(asked: String, response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        let path = response.url().path().to_owned();
         let bytes = response.bytes().await.unwrap_or_else(|error| panic!("{asked}: {error}")).to_vec();
-        Self { asked, status, headers, bytes }
+        let answer = Self { asked, status, headers, bytes };
+        answer.expect_documented(&path);
+        answer
+    }
+
+    /// An error is one that its endpoint's documentation names: that no test meets another is itself a test.
+    fn expect_documented(&self, path: &str) {
+        let code = serde_json::from_slice::<Value>(&self.bytes)
+            .ok()
+            .and_then(|body| Some(body.pointer("/error/code")?.as_str()?.to_owned()));
+        let method = self.asked.split(' ').find(|word| METHODS.contains(word));
+        if let (Some(code), Some(method)) = (code, method)
+            && let Some(route) = route(method, path)
+        {
+            let named = all_errors(route).iter().any(|row| row.status == self.status && row.code == code);
+            assert!(named, "{route:?} does not document this: {self}");
+        }
     }
 
     /// The body as JSON.

@@ -53,6 +53,7 @@ pub fn routes() -> Vec<Route> {
             .errors(&[
                 rows::MISSING_PARAMETER,
                 rows::FILE_TYPE_REFUSED,
+                rows::NOT_FOUND,
                 rows::ROOM_NOT_FOUND,
                 rows::NOT_ROOM_MEMBER,
                 rows::USER_BANNED,

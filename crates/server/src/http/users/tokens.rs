@@ -43,6 +43,7 @@ pub(super) fn routes() -> Vec<Route> {
             })))
             .errors(&[
                 rows::MISSING_FIELD,
+                rows::INVALID_USER_ID_IN_ROOM,
                 rows::INVALID_EXPIRATION,
                 rows::CLIENT_WITH_ID_NOT_FOUND,
                 rows::TOKEN_CONFLICT,
