@@ -235,6 +235,7 @@ impl Import<'_> {
             }
         }
         let silent = owner.is_none() && members.is_empty() && managers.is_empty();
+        let before = self.done.rooms;
         let mut room = match self.tx.lock_room(&id).await? {
             Some(_) if implied => return Ok(()),
             Some(room) => room,
@@ -279,13 +280,14 @@ impl Import<'_> {
         if now.webhook.as_ref().is_some_and(|webhook| !webhook.is_empty()) && now.webhook != room.webhook {
             self.tx.begin_cursor(crate::webhooks::READER, self.chat.new_id()).await?;
         }
+        // Made, changed or both, a room is counted once.
         if now != *room {
             self.tx.save_room(&mut room, now).await?;
-            self.done.rooms += 1;
+            self.done.rooms = before + 1;
         }
         if room.created_ms != created_ms && created_ms != self.now_ms {
             self.tx.set_room_created(&mut room, created_ms).await?;
-            self.done.rooms += 1;
+            self.done.rooms = before + 1;
         }
         let owner = room.owner.clone();
         for member in owner.iter().chain(&members).chain(&managers) {

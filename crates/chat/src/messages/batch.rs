@@ -1,5 +1,6 @@
 //! One message to many (rest.md 5.3).
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use banter_domain::id::{Pair, RoomId, UserId};
 use banter_domain::moderation::{Act, Actor, Denied, Facts, decide};
 use banter_domain::room::{RoomKind, Standing};
@@ -103,7 +104,7 @@ impl Chat {
         let speaker = open.speaker(batch.sender.clone(), batch.force).await?;
         for para in some {
             // Masked when all is put in: a name between two `$` is nothing that anybody reads.
-            let words = open.clean(filled(&batch.words, &para.fills)).await?;
+            let words = open.clean(filled(&batch.words, &para.fills)?).await?;
             let mut place = para.room.clone();
             let sent = match open.room_of_para(&speaker, para).await {
                 Ok(Some(mut room)) => {
@@ -162,27 +163,45 @@ impl Open<'_> {
     }
 }
 
-/// Puts a recipient's words in place of their names, in the text and in what comes with it.
-fn filled(words: &Words, fills: &[(String, String)]) -> Words {
+/// Puts a recipient's words in place of their names, in the text and in what comes with it. What is put in stays as it is,
+/// whatever names it holds. Errors: [`Error::TooMuch`].
+fn filled(words: &Words, fills: &[(String, String)]) -> Result<Words> {
     let mut words = words.clone();
-    fill(&mut words.text, fills);
-    if let Some(extra) = words.body.get_mut("extra") {
-        fill(extra, fills);
+    if fills.is_empty() {
+        return Ok(words);
     }
-    words
+    let names = AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(fills.iter().map(|(name, _)| name))
+        .map_err(|error| Error::TooMuch(error.to_string()))?;
+    let with: Vec<&str> = fills.iter().map(|(_, with)| with.as_str()).collect();
+    fill(&mut words.text, &names, &with);
+    if let Some(extra) = words.body.get_mut("extra") {
+        fill(extra, &names, &with);
+    }
+    Ok(words)
 }
 
-fn fill(value: &mut Value, fills: &[(String, String)]) {
+fn fill(value: &mut Value, names: &AhoCorasick, with: &[&str]) {
     match value {
-        Value::String(text) => {
-            for (name, with) in fills {
-                if text.contains(name.as_str()) {
-                    *text = text.replace(name.as_str(), with);
-                }
-            }
-        }
-        Value::Array(all) => all.iter_mut().for_each(|one| fill(one, fills)),
-        Value::Object(all) => all.values_mut().for_each(|one| fill(one, fills)),
+        Value::String(text) => *text = names.replace_all(text, with),
+        Value::Array(all) => all.iter_mut().for_each(|one| fill(one, names, with)),
+        Value::Object(all) => all.values_mut().for_each(|one| fill(one, names, with)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_put_in_stays_as_it_is() {
+        let fills = [("$a$", "[$b$]"), ("$b$", "$a$"), ("$long$", "1"), ("$long$er$", "2")];
+        let fills = fills.map(|(name, with)| (name.to_owned(), with.to_owned()));
+        let said = |text: Value| filled(&Words { text, ..Words::default() }, &fills).unwrap().text;
+        assert_eq!(said(json!("$a$|$b$|$c$")), json!("[$b$]|$a$|$c$"));
+        assert_eq!(said(json!(["$long$er$ $long$", {"k": "$b$"}, 1])), json!(["2 1", {"k": "$a$"}, 1]));
     }
 }

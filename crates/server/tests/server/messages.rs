@@ -3,7 +3,10 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use banter_server::ServeSettings;
+
 use crate::common::{Caller, House};
+use crate::host::another_door;
 use crate::shape::{expect_documented, expect_time, expect_whole};
 
 /// The den with Ann as owner and Bob.
@@ -412,6 +415,25 @@ each_store! {
         let last = &bob.reads("den").await.expect_list()[0];
         assert_eq!((&last["message"], &last["sender"]["_id"]), (&json!("news"), &json!("bob")));
         assert_eq!(house.said("hall").await, [""; 0]);
+    }
+
+    async fn whom_a_batch_refuses_is_counted(house: House) {
+        den(&house).await;
+        house.user("ann").await.bans("den", "bob").await.expect_ok();
+        let door = another_door(&house, ServeSettings::default()).await;
+        let words = json!({"messageType": "text", "message": "x", "sender": "bob", "paras": [{"room": "den"}]});
+        assert_eq!(door.platform().post("/messages/batch", words).await.expect_ok()["refused"], 1);
+        let metrics = String::from_utf8(door.nobody().get("/metrics").await.bytes).expect("a text");
+        assert!(metrics.contains("banter_refusals_total{reason=\"USER_BANNED\"} 1\n"), "{metrics}");
+    }
+
+    async fn where_only_the_platform_calls_it_acts_for_nobody(house: House) {
+        den(&house).await;
+        let words = json!({"room": "den", "messageType": "text", "message": "x", "sender": "bob"});
+        for whom in ["ann", "nobody", "a/b"] {
+            let platform = house.platform().with_header("im-client-id", whom);
+            assert_eq!(platform.post("/messages", words.clone()).await.expect_ok()["sender"], "bob");
+        }
     }
 
     async fn a_batch_is_masked_as_it_is_read(house: House) {

@@ -74,7 +74,9 @@ async fn send(
     let done = edge.chat.send_batch(&caller, Batch { words, sender, force, paras }).await?;
     for why in done.denied {
         let error = ApiError::from(banter_chat::Error::Denied(why));
-        edge.chat.refused(caller.app.number, error.row(Act::Send).code);
+        let code = error.row(Act::Send).code;
+        edge.metrics.refused(code);
+        edge.chat.refused(caller.app.number, code);
     }
     Ok(Answer(json!({"batchID": done.id, "count": done.count, "refused": done.refused})).into_response())
 }
