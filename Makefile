@@ -24,7 +24,7 @@ lint: ## Format and lints alone.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-deny: ## Licences and advisories, where cargo-deny is installed.
+deny: ## Licences, sources and what is not to be linked, where cargo-deny is installed.
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check licenses bans sources; \
 	else echo "cargo-deny is not installed: licences and sources are not checked here"; fi
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use banter_chat::Options;
 use banter_domain::file::MediaTypes;
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
@@ -105,10 +105,10 @@ pub struct Edge {
     #[arg(long, env = "BANTER_STOP_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=3600))]
     pub stop_timeout: u32,
     /// Take the client's address from the last entry of X-Forwarded-For, and the scheme from X-Forwarded-Proto: only behind a proxy that sets both
-    #[arg(long, env = "BANTER_TRUST_FORWARDED", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "BANTER_TRUST_FORWARDED", value_parser = BoolishValueParser::new())]
     pub trust_forwarded: bool,
     /// Issue tokens to whoever has the client key (POST /auths/sign/v2): for trying things out, never for real
-    #[arg(long, env = "BANTER_SANDBOX", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "BANTER_SANDBOX", value_parser = BoolishValueParser::new())]
     pub sandbox: bool,
     /// How long an issued token lives, days
     #[arg(long, env = "BANTER_TOKEN_DAYS", value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
@@ -120,7 +120,7 @@ pub struct Edge {
     #[arg(long, env = "BANTER_WEBHOOK_PREFIX", value_name = "URL", value_parser = prefix)]
     pub webhook_prefix: Option<Url>,
     /// Let webhooks lead to private and loopback addresses too: whoever sets one can make the server ask its neighbours
-    #[arg(long, env = "BANTER_WEBHOOK_PRIVATE", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "BANTER_WEBHOOK_PRIVATE", value_parser = BoolishValueParser::new())]
     pub webhook_private: bool,
     /// How long until a webhook that was not told is told again, seconds; twice as long each further time, an hour at most
     #[arg(long, env = "BANTER_WEBHOOK_RETRY", value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]

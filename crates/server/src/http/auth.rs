@@ -120,9 +120,9 @@ async fn platform(edge: &Edge, route: &Route, key: &str, client_id: Option<&str>
     let strangers_get = if route.auth == Auth::ApiKey { route.strangers_get } else { rows::INVALID_API_KEY };
     let app = edge.chat.app_of_api_key(key).await?.ok_or(strangers_get)?;
     edge.limits.count(app.number)?;
-    // Whoever runs the app, or reads who is banned from a room, acts for nobody (rest.md 0.2, R-02): a backend may
-    // send the header always.
-    let for_nobody = matches!(route.act, Act::Operate | Act::ListBans);
+    // Where only the platform calls, and where it reads who is banned from a room, it acts for nobody (rest.md 0.2,
+    // a backend may send the header always.
+    let for_nobody = route.auth == Auth::ApiKey || matches!(route.act, Act::Operate | Act::ListBans);
     let on_behalf_of = client_id.filter(|_| !for_nobody).map(UserId::parse).transpose()?;
     Ok((app, Who::Platform { on_behalf_of }))
 }

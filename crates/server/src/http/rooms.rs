@@ -3,6 +3,9 @@
 mod filter;
 mod find;
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
@@ -40,7 +43,7 @@ pub fn routes() -> Vec<Route> {
             )
             .body(new_room("NewRoom").field("members", Kind::Ids, "Who is in it, at most 1,000, each once"))
             .body_example(json!({"_id": "demo-room", "name": "Demo room", "roomType": "group", "members": ["aaa", "bbb"]}))
-            .errors(&[rows::INVALID_ROOM_TYPE, rows::USER_NOT_FOUND, rows::ROOM_ALREADY_EXISTS]),
+            .errors(&[rows::INVALID_ROOM_TYPE, rows::USER_NOT_FOUND, rows::USER_BANNED, rows::ROOM_ALREADY_EXISTS]),
         room(Route::new(Act::OpenRoom, Method::POST, "/rooms/createAndJoin", open))
             .auth(Auth::Either)
             .summary("Make a room, or open one that is there, and join it")
@@ -97,6 +100,7 @@ pub fn routes() -> Vec<Route> {
                 rows::ROOM_FROZEN,
                 rows::ROOM_WITH_ID_NOT_FOUND,
                 rows::MEMBER_NOT_FOUND,
+                rows::USER_NOT_FOUND,
             ]),
         Route::new(Act::DeleteRoom, Method::DELETE, "/rooms/{id}", delete)
             .auth(Auth::Either)
@@ -196,7 +200,7 @@ impl Given {
     fn with(self, members: Vec<UserId>) -> Result<NewRoom, ApiError> {
         Ok(NewRoom {
             kind: self.kind()?,
-            id: self.id.map(RoomId::parse).transpose()?,
+            id: self.id.map(nameable).transpose()?,
             name: limits::text("name", self.name, limits::NAME)?,
             cover: limits::text("cover", self.cover, limits::ADDRESS)?,
             description: limits::text("description", self.description, limits::DESCRIPTION)?,
@@ -210,6 +214,17 @@ impl Given {
             system_message: self.system_message.unwrap_or(false),
         })
     }
+}
+
+/// What stands in some path where a room's id does: a room of such an id could not be read.
+static TAKEN: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let names = super::routes::routes().into_iter().filter_map(|route| route.path.strip_prefix("/rooms/"));
+    names.filter(|name| !name.contains(['/', '{'])).collect()
+});
+
+/// The id of a new room. Errors: 400 `INVALID_ID`.
+fn nameable(id: String) -> Result<RoomId, ApiError> {
+    if TAKEN.contains(id.as_str()) { Err(rows::INVALID_ID.into()) } else { Ok(RoomId::parse(id)?) }
 }
 
 /// `POST /rooms`

@@ -104,6 +104,13 @@ fn a_setting_that_cannot_work_is_exit_2_and_one_line() {
     expect_refused(&["serve", "--database", "postgres://nobody@127.0.0.1:1/none"], &flags, "secret");
     expect_refused(&["demo", "--listen", "0.0.0.0:0"], &[], "--listen");
     expect_refused(&["dance"], &[], "dance");
+    for switch in ["BANTER_SANDBOX", "BANTER_TRUST_FORWARDED", "BANTER_WEBHOOK_PRIVATE"] {
+        let output = command(binary()).arg("serve").args(&flags).env(switch, "maybe").output().expect("it runs");
+        let line = said(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{switch}: {line}");
+        let flag = switch.replace("BANTER_", "--").replace('_', "-").to_lowercase();
+        assert!(line.contains("maybe") && line.contains(&flag), "{line}");
+    }
     let busy = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = busy.local_addr().unwrap().to_string();
     expect_refused(&["serve", "--listen", &address], &flags, &address);

@@ -126,6 +126,21 @@ fn a_short_line_of_a_room_leaves_its_people_to_the_relations() {
 }
 
 #[test]
+fn what_is_imported_is_counted_once() {
+    block_on(async {
+        for (store, place) in Place::each().await {
+            let records = r#"{"kind":"client","_id":"ann"}
+                {"kind":"room","_id":"den","name":"Den","owner":"ann","createdTimeMS":1700000000000}"#;
+            let output = import(&place, records);
+            assert!(
+                said(&output.stdout).contains("changed 1 users, 1 rooms, 1 places in rooms"),
+                "{store}: {output:?}"
+            );
+        }
+    });
+}
+
+#[test]
 fn a_room_whose_two_nobody_names_is_a_bad_line() {
     block_on(async {
         for (store, place) in Place::each().await {

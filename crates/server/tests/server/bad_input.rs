@@ -422,6 +422,7 @@ each_store! {
                 answer.expect_error(400, "INVALID_QUERY");
             }
         }
+        ann.get("/blockStatus/my?q=a%0Ab").await.expect_error(400, "INVALID_QUERY");
         let filter = segment(&json!({"nickname": {"$regex": "x".repeat(30_000)}}).to_string());
         let answer = house.platform().get(&format!("/admin/clients?q={filter}")).await;
         assert!((400..500).contains(&answer.status), "{answer}");

@@ -26,6 +26,11 @@ each_store! {
         expect_documented(&answer, "basic-integration-create-room");
         assert_eq!(answer.expect_ok()["_id"].as_str().map(str::len), Some(24));
         house.platform().post("/rooms", json!({"roomType": "castle"})).await.expect_error(400, "INVALID_ROOM_TYPE");
+        for taken in ["ids", "quitted", "invitations"] {
+            for path in ["/rooms", "/rooms/createAndJoin"] {
+                house.platform().post(path, json!({"_id": taken})).await.expect_error(400, "INVALID_ID");
+            }
+        }
         house.platform().post("/rooms", json!({"members": ["ghost"]})).await.expect_error(404, "USER_NOT_FOUND");
     }
 

@@ -57,10 +57,14 @@ pub(super) fn asked(query: &Query, own: bool) -> Result<ListQuery, ApiError> {
         Some("group") => Some(false),
         Some(_) => return Err(bad("roomType")),
     };
+    let holds = query.one("q")?.filter(|text| !text.is_empty());
+    if holds.is_some_and(|text| text.contains(char::is_control)) {
+        return Err(bad("q"));
+    }
     Ok(ListQuery {
         limit,
         after: query.one("cursor")?.map(|text| cursor(text).ok_or_else(|| bad("cursor"))).transpose()?,
-        holds: query.one("q")?.filter(|text| !text.is_empty()).map(str::to_owned),
+        holds: holds.map(str::to_owned),
         users,
         direct,
         since_ms: query.moment("since")?,
