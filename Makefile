@@ -45,4 +45,5 @@ torture: binaries ## A thousand rounds of every race, two hundred crashes, over 
 		$(CARGO) test --locked -p banter-server --test binary -- --nocapture --test-threads=1 races crash powercut
 
 bench: ## The performance claims, measured here: a table, JSON and a chart under target/bench/.
-	$(CARGO) run --release --locked -p banter-bench
+	$(CARGO) build --release --locked -p banter-server -p banter-bench
+	scripts/with-postgres $(TARGET)/release/banter-bench

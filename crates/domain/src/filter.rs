@@ -3,7 +3,6 @@
 //! A filter is data: parsed once, bounded, then either turned into SQL by the store or applied here to one
 //! document. It never holds code, and what the subset does not name is an error and never ignored.
 
-mod instant;
 mod needed;
 mod parse;
 mod pattern;
@@ -14,7 +13,6 @@ use std::fmt;
 
 use serde_json::Value;
 
-pub use instant::instant_ms;
 pub use parse::FilterError;
 pub use pattern::{Literal, Pattern, Place};
 

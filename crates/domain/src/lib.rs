@@ -7,6 +7,7 @@ pub mod address;
 pub mod file;
 pub mod filter;
 pub mod id;
+pub mod instant;
 pub mod message;
 pub mod moderation;
 pub mod push;

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Context;
 use std::time::Duration;
 
-use axum::http::Version;
 use futures_util::task::AtomicWaker;
 
 use crate::clock::Senses;
@@ -85,6 +84,9 @@ impl Connections {
         self.open.load(Ordering::Relaxed)
     }
 }
+
+/// How a client begins who speaks HTTP/2 (RFC 9113 3.4), and nobody else does.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
 /// No app has this number.
 const NOBODY: i64 = -1;
@@ -190,9 +192,17 @@ impl Connection {
         self.cut.load(Ordering::SeqCst)
     }
 
-    /// Bytes came in.
-    pub(crate) fn spoke(&self) {
-        self.speaking.store(true, Ordering::Relaxed);
+    /// These bytes came in.
+    pub(crate) fn spoke(&self, bytes: &[u8]) {
+        let first = !self.speaking.swap(true, Ordering::Relaxed) && self.requests() == 0;
+        if first && bytes.starts_with(PREFACE) {
+            self.http2.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Is HTTP/2 spoken over it?
+    pub(crate) fn is_http2(&self) -> bool {
+        self.http2.load(Ordering::Relaxed)
     }
 
     /// How many bytes went out so far.
@@ -211,11 +221,8 @@ impl Connection {
     }
 
     /// A whole header was read; the request is in hand as long as the answer is kept.
-    pub(crate) fn heard(self: &Arc<Self>, version: Version) -> InHand {
+    pub(crate) fn heard(self: &Arc<Self>) -> InHand {
         self.speaking.store(false, Ordering::Relaxed);
-        if version == Version::HTTP_2 {
-            self.http2.store(true, Ordering::Relaxed);
-        }
         self.in_hand.fetch_add(1, Ordering::Relaxed);
         self.heard.fetch_add(1, Ordering::SeqCst);
         InHand { connection: self.clone(), ended: None }
@@ -223,11 +230,11 @@ impl Connection {
 
     /// How much longer a client with so much patience to use up may take. `None`: it is used up.
     /// Waiting for a request uses it up; so does, ten times slower, a client that takes nothing of
-    /// what is written. Over HTTP/2 the library looks after that itself.
+    /// what is written.
     pub(crate) fn patience_left(&self, patience: Duration) -> Option<Duration> {
         let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
         let stuck = is(&self.stuck);
-        if is(&self.http2) || (!stuck && self.in_hand.load(Ordering::Relaxed) > 0) {
+        if !stuck && self.in_hand.load(Ordering::Relaxed) > 0 {
             return Some(patience);
         }
         let patience = if stuck { patience.saturating_mul(10) } else { patience };
@@ -237,9 +244,9 @@ impl Connection {
         left
     }
 
-    /// Was the client cut off in the middle of a header, so that it should be told?
+    /// Was the client cut off in the middle of a header, so that it should be told? HTTP/2 has no words for it.
     pub(crate) fn is_owed_a_word(&self) -> bool {
-        self.too_slow.load(Ordering::Relaxed) && self.speaking.load(Ordering::Relaxed)
+        self.too_slow.load(Ordering::Relaxed) && self.speaking.load(Ordering::Relaxed) && !self.is_http2()
     }
 
     /// Somebody of this app has said on this socket who he is; the first one decides.
@@ -328,9 +335,9 @@ mod tests {
             connection.patience_left(Duration::from_secs(10)).map(|left| left.as_secs())
         };
         assert_eq!((left(4), left(9)), (Some(6), Some(1)));
-        connection.spoke();
+        connection.spoke(b"GET /");
         assert_eq!((left(10), connection.is_owed_a_word()), (None, true));
-        let in_hand = connection.heard(Version::HTTP_11);
+        let in_hand = connection.heard();
         assert_eq!(left(100), Some(10), "a request is being answered");
         drop(in_hand);
         assert_eq!((left(105), connection.is_owed_a_word()), (Some(5), false));
@@ -338,7 +345,16 @@ mod tests {
         assert_eq!((left(200), left(205)), (Some(5), None), "the client takes nothing of its answer");
         connection.wrote(Some(1));
         assert_eq!((left(210), left(215), connection.is_owed_a_word()), (Some(5), None, false));
-        drop(connection.heard(Version::HTTP_2));
-        assert_eq!(left(500), Some(10));
+    }
+
+    #[test]
+    fn over_http2_nobody_is_told_in_http1_that_he_was_too_slow() {
+        let connection =
+            Arc::new(Connection::new(Arc::new(Connections::new(Senses::real())), IpAddr::from([127, 0, 0, 1])));
+        connection.spoke(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        assert_eq!(connection.patience_left(Duration::ZERO), None);
+        assert_eq!((connection.is_http2(), connection.is_owed_a_word()), (true, false));
+        drop(connection.heard());
+        assert_eq!(connection.patience_left(Duration::ZERO), None, "who says nothing between requests waits no less");
     }
 }

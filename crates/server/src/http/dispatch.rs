@@ -37,7 +37,13 @@ pub(crate) async fn dispatch(
     connection: Arc<Connection>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    let in_hand = connection.heard(request.version());
+    let in_hand = connection.heard();
+    // Of HTTP/1 the library counts them itself.
+    if connection.is_http2() && request.headers().len() > edge.settings.max_headers {
+        let mut refused = Response::default();
+        *refused.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Ok(refused);
+    }
     if sockets::is_for_sockets(request.uri().path())
         && let Some(sockets) = edge.sockets.get().filter(|_| sockets::take(request.method()))
     {

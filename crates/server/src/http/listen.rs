@@ -184,6 +184,12 @@ async fn converse(
             while alarm.as_mut().poll(context).is_ready() {
                 match connection.patience_left(patience) {
                     Some(left) => alarm.set(tokio::time::sleep(left)),
+                    // Over HTTP/2 a client is told that it ends, before it sends the next request in vain.
+                    None if connection.is_http2() && !stopped => {
+                        stopped = true;
+                        talk.as_mut().graceful_shutdown();
+                        alarm.set(tokio::time::sleep(patience));
+                    }
                     None => return Poll::Ready(None),
                 }
             }
@@ -237,8 +243,9 @@ impl AsyncRead for Wire {
         }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.connection.spoke();
+        match buf.filled().get(before..) {
+            None | Some([]) => {}
+            Some(bytes) => self.connection.spoke(bytes),
         }
         read
     }

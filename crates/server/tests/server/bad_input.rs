@@ -99,6 +99,12 @@ each_store! {
                 let answer = send_raw(&caller, method, path, Some("application/json"), bytes.to_vec()).await;
                 assert_eq!(answer.status, 400, "{what}: {answer}");
                 answer.expect_some_refusal();
+                if bytes.starts_with(b"{") || bytes.starts_with(b"[") {
+                    let form = [b"\xef\xbb\xbf \n", *bytes].concat();
+                    let answer = send_raw(&caller, method, path, Some("application/x-www-form-urlencoded"), form).await;
+                    let (_, said) = answer.expect_error(400, "INVALID_BODY");
+                    assert!(said.contains("Content-Type"), "{what}: {said}");
+                }
             }
             for media in ["application/xml", "text/plain", "multipart/form-data; boundary=x"] {
                 let answer = send_raw(&caller, method, path, Some(media), b"<a/>".to_vec()).await;
@@ -374,6 +380,13 @@ each_store! {
         let long = "y".repeat(1 << 20);
         let text = raw(&house, format!("GET /config HTTP/1.1\r\n{}x: {long}\r\n\r\n", headers(&house)).as_bytes()).await;
         assert!(text.starts_with("HTTP/1.1 431") || text.is_empty(), "{text}");
+        let http2 = banter_server::outgoing::client().http2_prior_knowledge().build().expect("a client");
+        let request = |headers: usize| {
+            let request = http2.get(format!("{}/healthz", house.base()));
+            (0..headers).fold(request, |request, number| request.header(format!("x-header-{number}"), "1")).send()
+        };
+        assert_eq!(request(50).await.expect("an answer").status(), 200);
+        assert_eq!(request(150).await.expect("an answer").status(), 431);
         house.platform().get("/config").await.expect_ok();
     }
 
@@ -386,6 +399,15 @@ each_store! {
         let text = raw(&hasty, format!("POST /config HTTP/1.1\r\n{}content-type: application/json\r\ncontent-length: 100\r\n\r\n{{\"a\"", headers(&house)).as_bytes()).await;
         assert!(text.starts_with("HTTP/1.1 408") && text.contains("REQUEST_TIMEOUT"), "{text}");
         assert_eq!(hasty.platform().get("/config").await.expect_ok(), json!({}));
+        // HTTP/2: nothing behind the greeting, and nothing behind a request (RFC 9113 6.2: a header of one frame).
+        let greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        let request = b"\0\0\x0f\x01\x05\0\0\0\x01\x82\x86\x44\x08/healthz\x41\x01x";
+        let silent = raw(&hasty, greeting).await;
+        assert!(!silent.contains("HTTP/1.1"), "{silent:?}");
+        let idle = raw(&hasty, &[&greeting[..], &request[..]].concat()).await;
+        let goes = [0, 0, 8, 7];
+        assert!(idle.as_bytes().windows(4).any(|frame| frame == goes), "it is told that the connection ends: {idle:?}");
+        assert!(idle.contains("ok") && !idle.contains("HTTP/1.1"), "answered first: {idle:?}");
     }
 
     async fn r23_too_many_calls_with_one_key_are_429(house: House) {
@@ -462,6 +484,7 @@ each_store! {
         let (_, said) = json.expect_error(400, "INVALID_BODY");
         assert!(said.contains("Content-Type"), "{said}");
         assert_eq!(ann.get("/rooms").await.expect_ok()["totalCount"], 0);
+        send_raw(&ann, "POST", "/rooms", Some("application/x-www-form-urlencoded"), b"{ }".to_vec()).await.expect_ok();
         send_raw(&ann, "GET", "/me", Some("application/json"), b"{}".to_vec()).await.expect_ok();
         ann.get("/me/").await.expect_ok();
     }

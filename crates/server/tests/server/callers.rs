@@ -81,7 +81,7 @@ fn platform_is_nobody_there(route: &Route) -> bool {
 }
 
 /// What a sensible request of this route carries.
-fn body(route: &Route) -> Option<Value> {
+pub(crate) fn body(route: &Route) -> Option<Value> {
     Some(match (route.method.as_str(), route.path) {
         ("GET" | "HEAD", _) => return None,
         ("POST", "/rooms") => json!({"roomType": "group"}),
@@ -131,15 +131,15 @@ fn sticker_set() -> Value {
 
 /// A house with a den: Ann owns it, Mia and Max are members, Guest is a user, Eve an outsider; all
 /// block Xen, and Yan is banned.
-struct Scene {
-    house: House,
+pub(crate) struct Scene {
+    pub(crate) house: House,
     foreign: House,
-    message: String,
-    file: String,
+    pub(crate) message: String,
+    pub(crate) file: String,
 }
 
 impl Scene {
-    async fn set(house: &House) -> Self {
+    pub(crate) async fn set(house: &House) -> Self {
         let house = other_app(house).await;
         let foreign = other_app(&house).await;
         house.users(["ann", "mia", "eve", "guest", "xen", "yan"]).await;
@@ -186,7 +186,7 @@ impl Scene {
     }
 
     /// The route's path with everything filled in. The user named is one on whom the act is possible.
-    fn path(&self, route: &Route) -> String {
+    pub(crate) fn path(&self, route: &Route) -> String {
         let user = match (route.act, route.method.as_str()) {
             (Act::Block, _) => "guest",
             (Act::Unblock, _) => "xen",

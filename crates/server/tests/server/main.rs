@@ -35,6 +35,7 @@ mod callers;
 mod config;
 mod devices;
 mod docs;
+mod effects_by_route;
 mod effects_of_bans;
 mod effects_of_blocks;
 mod effects_on_user_groups;

@@ -2,7 +2,8 @@
 //!
 //! What this leaves is a filter that means the same over the raw columns, in SQL and in a residual alike.
 
-use banter_domain::filter::{FieldPath, Filter, JsonType, Scalar, Test, instant_ms};
+use banter_domain::filter::{FieldPath, Filter, JsonType, Scalar, Test};
+use banter_domain::instant::instant_ms;
 
 use super::{Column, ColumnType};
 

@@ -1,7 +1,7 @@
 //! SQL and meaning, held against each other.
 
 use super::*;
-use banter_domain::filter::instant_ms;
+use banter_domain::instant::instant_ms;
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 

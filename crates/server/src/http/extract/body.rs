@@ -18,6 +18,9 @@ use crate::http::Edge;
 /// inside something else can always be read again.
 const MAX_DEPTH: usize = 64;
 
+/// What some editors put in front of a text in UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// How much of a refused body is read and thrown away, so that a client still writing it gets to
 /// read the answer.
 const DRAINED: usize = 32 << 20;
@@ -98,9 +101,14 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
 fn parse<T: DeserializeOwned>(media: Option<&str>, bytes: &[u8]) -> Result<T, ApiError> {
     match media {
         Some("application/x-www-form-urlencoded") => {
-            // As a form it would be one field without a value, and whatever it says would be passed over.
-            if bytes.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
-                return Err(wrong("it is JSON, but its Content-Type says it is a form".to_owned()));
+            let json = bytes.strip_prefix(BOM).unwrap_or(bytes).trim_ascii();
+            if let [b'{' | b'[', rest @ ..] = json {
+                // An object without anything in it says the same either way. Any other would be one field without a value,
+                // and whatever it says passed over.
+                return match (json, rest.trim_ascii()) {
+                    ([b'{', ..], b"}") => parse_json(b""),
+                    _ => Err(wrong("it looks like JSON, but its Content-Type says it is a form".to_owned())),
+                };
             }
             let text = std::str::from_utf8(bytes).map_err(|_| rows::INVALID_BODY)?;
             form::read(text).map_err(|why| why.map_or(ApiError::Row(rows::INVALID_BODY), wrong))

@@ -2,7 +2,8 @@
 //!
 //! What it cannot answer is refused: a field that is never there would give an empty list, and look like an answer.
 
-use banter_domain::filter::{Filter, Scalar, Test, instant_ms};
+use banter_domain::filter::{Filter, Scalar, Test};
+use banter_domain::instant::instant_ms;
 
 /// What the fields of a room are called in filters. Of the caller's preferences for it, `pref`, any may be asked.
 const FIELDS: [(&str, &str); 20] = [

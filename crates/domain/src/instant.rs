@@ -1,4 +1,4 @@
-//! Moments as callers write them into filters.
+//! Moments as callers write them.
 //!
 //! Reads ISO 8601 only; a number of milliseconds needs no reading. It knows no clock and no time zone names.
 
