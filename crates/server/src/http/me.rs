@@ -59,7 +59,7 @@ pub fn routes() -> Vec<Route> {
             .summary("End the token one came with")
             .text("With an API key: all tokens of the user it names, and his devices with them.")
             .param(Param::header("IM-Device-ID", "The device one is on, which is notified no more"))
-            .answer(record_shape())
+            .answer(Shape::any("EndedToken").text("The record of the token; `{}` to an API key whose user has none"))
             .example(sample::answer(&record)),
         Route::new(Act::MindOwn, Method::POST, "/me/logout-others", log_out_others)
             .tag("Me")

@@ -46,7 +46,10 @@ pub fn routes() -> Vec<Route> {
             .summary("Read one's own preferences")
             .text("The result is a bare array; with `key`, that one alone.")
             .param(Param::query("key", Kind::Text, "Only this one; an empty object where there is none"))
-            .answer(Shape::list("Prefs", pref()))
+            .answer(
+                Shape::any("Prefs")
+                    .text("A list of what is kept, each as `{key, data}`; with `key` that one alone, or `{}`"),
+            )
             .example(sample::answer(&json!([{"key": "folders-meta", "data": [{"key": "f1", "name": "Work"}]}])))
             .errors(&[rows::INVALID_QUERY_PARAMETER]),
         own(Route::new(Act::MindOwn, Method::GET, "/me/prefs", map))
