@@ -1,5 +1,6 @@
 //! What a ban and a block stop, on every route whose act they stop. The list of routes is the server's own: a new route
-//! whose act is stopped is tried here, and fails until its request is one that would succeed but for the ban or block.
+//! whose act is stopped is tried here, by the user and by the API key in his name, and fails until its request is refused
+//! for the ban or the block and for nothing else.
 
 use banter_server::http::routes::Auth;
 use banter_server::{Route, routes};
